@@ -1,0 +1,117 @@
+package model
+
+import (
+	"path/filepath"
+	"strconv"
+)
+
+// Paths are the directories that banger keeps things in. Every name on disk
+// is made here, so that the layout can be read in one place:
+//
+//	State/banger.db                SQLite
+//	State/daemon.lock              held by the one daemon of this state
+//	State/daemon.log               what the daemon says
+//	State/images/<id>/             rootfs.ext4, image.json, boot files
+//	State/images/<id>.staging/     being built; swept at start
+//	State/kernels/<name>/          vmlinux, modules/, initrd, manifest.json
+//	State/kernels/<name>.staging/  being made; swept at start
+//	State/vms/<id>/                root.ext4 or root.qcow2, console.log
+//	Cache/oci/                     verified blobs in OCI image layout
+//	Cache/initramfs/<key>.cpio     one for each kernel and agent
+//	Run/banger.sock                the daemon's API
+//	Run/vm/<generation>/           sockets and pid file of one start of a VM
+type Paths struct {
+	Config string
+	State  string
+	Cache  string
+	Run    string
+}
+
+// DefaultPaths follows the XDG base directory specification. BANGER_HOME
+// replaces all of it by one directory. Without XDG_RUNTIME_DIR sockets go to
+// /tmp/banger-<uid>, since a socket's path may only have 107 bytes.
+func DefaultPaths(getenv func(string) string, uid int) (Paths, error) {
+	if home := getenv("BANGER_HOME"); home != "" {
+		if !filepath.IsAbs(home) {
+			return Paths{}, Errorf(CodeInvalid, "BANGER_HOME is %q: an absolute path is needed", home)
+		}
+		return Paths{
+			Config: filepath.Join(home, "config"),
+			State:  filepath.Join(home, "state"),
+			Cache:  filepath.Join(home, "cache"),
+			Run:    filepath.Join(home, "run"),
+		}, nil
+	}
+	dir := func(env, fallback string) (string, error) {
+		if v := getenv(env); filepath.IsAbs(v) {
+			return filepath.Join(v, "banger"), nil
+		}
+		home := getenv("HOME")
+		if !filepath.IsAbs(home) {
+			return "", Errorf(CodeInvalid, "neither %s nor HOME is an absolute path", env).
+				WithHint("set BANGER_HOME to a directory for banger's files")
+		}
+		return filepath.Join(home, fallback, "banger"), nil
+	}
+	var p Paths
+	var err error
+	if p.Config, err = dir("XDG_CONFIG_HOME", ".config"); err != nil {
+		return p, err
+	}
+	if p.State, err = dir("XDG_STATE_HOME", ".local/state"); err != nil {
+		return p, err
+	}
+	if p.Cache, err = dir("XDG_CACHE_HOME", ".cache"); err != nil {
+		return p, err
+	}
+	if run := getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(run) {
+		p.Run = filepath.Join(run, "banger")
+	} else {
+		p.Run = "/tmp/banger-" + strconv.Itoa(uid)
+	}
+	return p, nil
+}
+
+// DB is the database file.
+func (p Paths) DB() string { return filepath.Join(p.State, "banger.db") }
+
+// DaemonLock is the file that the one daemon of this state locks.
+func (p Paths) DaemonLock() string { return filepath.Join(p.State, "daemon.lock") }
+
+// DaemonLog is the daemon's log.
+func (p Paths) DaemonLog() string { return filepath.Join(p.State, "daemon.log") }
+
+// Images holds one directory per image.
+func (p Paths) Images() string { return filepath.Join(p.State, "images") }
+
+// Kernels holds one directory per kernel.
+func (p Paths) Kernels() string { return filepath.Join(p.State, "kernels") }
+
+// VMs holds one directory per VM.
+func (p Paths) VMs() string { return filepath.Join(p.State, "vms") }
+
+// OCI is the blob cache, an OCI image layout.
+func (p Paths) OCI() string { return filepath.Join(p.Cache, "oci") }
+
+// Initramfs holds the initramfs of each kernel and agent.
+func (p Paths) Initramfs() string { return filepath.Join(p.Cache, "initramfs") }
+
+// Socket is the daemon's API socket.
+func (p Paths) Socket() string { return filepath.Join(p.Run, "banger.sock") }
+
+// VMRuns holds one directory per start of a VM.
+func (p Paths) VMRuns() string { return filepath.Join(p.Run, "vm") }
+
+// Names of the files in an image's, a kernel's and a VM's directory.
+const (
+	RootfsFile   = "rootfs.ext4"
+	ImageFile    = "image.json"
+	VmlinuxFile  = "vmlinux"
+	InitrdFile   = "initrd"
+	ModulesDir   = "modules"
+	ManifestFile = "manifest.json"
+	RootRawFile  = "root.ext4"
+	RootQcowFile = "root.qcow2"
+	ConsoleFile  = "console.log"
+	StagingExt   = ".staging"
+)

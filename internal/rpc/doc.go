@@ -1,0 +1,8 @@
+// Package rpc is the border between banger's programs: api.go lists every
+// operation of the daemon, Server puts an API on a unix socket, Client is the
+// same API on the other side.
+//
+// Each operation is POST /v1/<noun>.<verb> with a JSON body and a JSON answer.
+// A long one streams its progress when asked with Accept: text/event-stream.
+// Byte streams are WebSockets. The OpenAPI document is at /v1/openapi.json.
+package rpc

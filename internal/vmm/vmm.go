@@ -1,0 +1,112 @@
+package vmm
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"banger/internal/model"
+)
+
+// Driver runs VM processes of one kind. Implementations: qemu and the fake in
+// vmmtest; each passes vmmtest.Run.
+type Driver interface {
+	// Features says what the driver can do on this host.
+	Features(ctx context.Context) (Features, error)
+	// Start starts the VM's process. It returns as soon as the process runs;
+	// the guest is up when an agent answers on Dial. The process outlives
+	// ctx and the daemon. On error nothing is left behind.
+	Start(ctx context.Context, spec Spec) (Machine, error)
+	// Attach finds the process of an earlier daemon. ErrGone: it is certain
+	// that it does not run any more. Any other error: nothing is known.
+	Attach(ctx context.Context, rec Record) (Machine, error)
+}
+
+// Machine is one VM process.
+type Machine interface {
+	// Record is what Attach needs; stored while the VM runs.
+	Record() Record
+	// Dial connects to the agent's byte stream. There is one at a time: a
+	// second Dial waits until the first connection is closed or ctx ends.
+	Dial(ctx context.Context) (net.Conn, error)
+	Pause(ctx context.Context) error
+	Resume(ctx context.Context) error
+	// Kill ends the process at once and returns when it is gone.
+	Kill(ctx context.Context) error
+	// Wait returns when the process is gone.
+	Wait(ctx context.Context) (Exit, error)
+	// Close lets go of the machine without ending it.
+	Close() error
+}
+
+// Features are facts about a driver on this host.
+type Features struct {
+	Driver   string // qemu, firecracker, fake
+	Accel    string // kvm or tcg
+	Why      string // one plain line when Accel is not the best one
+	Version  string
+	Overlays bool // disks may be qcow2 overlays
+	UserNet  bool // NetworkUser works
+	Pause    bool
+}
+
+// Spec is a VM in which nothing is left to decide. All paths are absolute.
+type Spec struct {
+	ID         string // the VM's
+	Generation string // of this start
+	RunDir     string // exists, empty, 0700: sockets and pid file of this generation
+	Kernel     string // ELF vmlinux or bzImage
+	Initrd     string // newc cpio
+	Cmdline    string // what the driver's own needs are appended to
+	CPUs       int
+	MemoryMiB  int
+	Disks      []Disk // in order: vda, vdb, ...
+	Network    model.NetworkMode
+	MAC        string // aa:bb:cc:dd:ee:ff, of the one card
+	Console    string // file that the serial console is appended to
+}
+
+// Disk is one virtio block device.
+type Disk struct {
+	Path     string
+	Format   DiskFormat
+	ReadOnly bool
+}
+
+// DiskFormat is how a disk file is written; never probed.
+type DiskFormat string
+
+// The formats.
+const (
+	Raw   DiskFormat = "raw"
+	Qcow2 DiskFormat = "qcow2"
+)
+
+// Record identifies a VM process across daemons.
+type Record struct {
+	ID         string          `json:"id"`
+	Generation string          `json:"generation"`
+	Driver     string          `json:"driver"`
+	Accel      string          `json:"accel"`
+	RunDir     string          `json:"run_dir"`
+	Process    model.ProcessID `json:"process"`
+}
+
+// Exit is how a VM process ended.
+type Exit struct {
+	Reason ExitReason
+	Detail string // the driver's own words
+	At     time.Time
+}
+
+// ExitReason classes an Exit.
+type ExitReason string
+
+// The reasons.
+const (
+	ExitPoweroff ExitReason = "poweroff" // the guest switched itself off
+	ExitReset    ExitReason = "reset"    // the guest rebooted or panicked
+	ExitKilled   ExitReason = "killed"   // by us or another process of the host
+	ExitCrashed  ExitReason = "crashed"  // the VMM itself failed
+	ExitUnknown  ExitReason = "unknown"  // it ended while nobody looked
+)
