@@ -50,3 +50,9 @@ func NewID() string {
 	_, _ = rand.Read(b[:]) // crypto/rand.Read never fails (Go 1.24)
 	return hex.EncodeToString(b[:])
 }
+
+// IsID says whether s has the form of an id made by NewID.
+func IsID(s string) bool {
+	raw, err := hex.DecodeString(s)
+	return err == nil && len(raw) == 8 && s == strings.ToLower(s)
+}
