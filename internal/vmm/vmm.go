@@ -70,6 +70,7 @@ type Spec struct {
 type Disk struct {
 	Path     string
 	Format   DiskFormat
+	Backing  string // of a Qcow2 disk: the raw file below it; what the file's header says is not used
 	ReadOnly bool
 }
 
