@@ -2,11 +2,11 @@ package wire
 
 import "banger/internal/model"
 
-// Version is the protocol's. An agent answers a host of the same or the
-// previous version.
+// Version is the protocol's. A host refuses an agent of another one, whose
+// VM then is to be restarted.
 const Version = 1
 
-// Kind names what a stream is for. It is in the stream's first message.
+// Kind names what a stream is for.
 type Kind string
 
 // The kinds.
@@ -15,28 +15,34 @@ const (
 	KindExec    Kind = "exec"    // an ExecRequest, then frames both ways
 )
 
+// Header is the first message of every stream, from the host.
+type Header struct {
+	Kind    Kind         `json:"kind"`
+	Control *Request     `json:"control,omitempty"`
+	Exec    *ExecRequest `json:"exec,omitempty"`
+}
+
 // Hello is the agent's account of itself and its guest.
 type Hello struct {
 	Protocol     int    `json:"protocol"`
 	AgentVersion string `json:"agent_version"`
 	Kernel       string `json:"kernel"` // uname -r
 	Configured   bool   `json:"configured"`
-	BootID       string `json:"boot_id"`
-	// Marks are seconds of guest time at which the agent reached a point.
+	// Marks are the points that the boot has reached.
 	Marks []Mark `json:"marks"`
 }
 
 // Mark is one point of the boot.
 type Mark struct {
 	Name    string  `json:"name"`
-	Seconds float64 `json:"seconds"`
+	Seconds float64 `json:"seconds"` // of guest time since the kernel's start
 }
 
 // Config is what the host tells a booted guest, once per boot.
 type Config struct {
 	Hostname string   `json:"hostname"`
 	Time     int64    `json:"time"`    // Unix nanoseconds
-	Entropy  []byte   `json:"entropy"` // 64 bytes for the guest's random pool
+	Entropy  []byte   `json:"entropy"` // for the guest's random pool
 	Root     RootFS   `json:"root"`
 	Network  *Network `json:"network,omitempty"` // nil: loopback only
 }
@@ -51,10 +57,9 @@ type RootFS struct {
 // Network is the one card's configuration, static: no DHCP client is needed.
 type Network struct {
 	MAC     string   `json:"mac"`
-	Address string   `json:"address"` // CIDR
+	Address string   `json:"address"` // CIDR, IPv4
 	Gateway string   `json:"gateway"`
 	DNS     []string `json:"dns"`
-	MTU     int      `json:"mtu,omitempty"`
 }
 
 // Request is one control call. Op decides which field is used.
@@ -74,7 +79,7 @@ const (
 	OpShutdown  Op = "shutdown"
 )
 
-// Response answers a Request. Error set: nothing was done.
+// Response answers a Request. Error set: it was not done.
 type Response struct {
 	Error string `json:"error,omitempty"`
 	Hello *Hello `json:"hello,omitempty"`
@@ -86,15 +91,18 @@ type Shutdown struct {
 	GraceMillis int64 `json:"grace_millis"`
 }
 
-// ExecRequest is a process to run. User, WorkingDir and Env are resolved in
-// the guest, against the image's own /etc/passwd and /etc/group.
+// ExecRequest is a process to run. User, WorkingDir and Argv[0] are resolved
+// in the guest, against the image's own files.
 type ExecRequest struct {
-	Argv       []string       `json:"argv"`
-	Env        []string       `json:"env"` // complete, but for HOME, USER, PATH and TERM defaults
-	WorkingDir string         `json:"working_dir"`
-	User       string         `json:"user"` // "", name, uid, name:group, uid:gid
-	TTY        bool           `json:"tty"`
-	Size       *model.WinSize `json:"size,omitempty"`
-	Stdin      bool           `json:"stdin"`
-	Detach     bool           `json:"detach"` // answer when started; output goes to the guest's console
+	Argv       []string `json:"argv"`
+	Env        []string `json:"env"` // defaults are added for PATH, HOME, USER and TERM
+	WorkingDir string   `json:"working_dir"`
+	// MakeWorkingDir creates the directory when it is missing, as the OCI
+	// image-spec wants for an image's own.
+	MakeWorkingDir bool           `json:"make_working_dir"`
+	User           string         `json:"user"` // "", name, uid, name:group, uid:gid
+	TTY            bool           `json:"tty"`
+	Size           *model.WinSize `json:"size,omitempty"`
+	Stdin          bool           `json:"stdin"`  // else its input is empty
+	Detach         bool           `json:"detach"` // answer when started; output goes to the console
 }

@@ -1,0 +1,28 @@
+// Command banger-agent is /init of a guest's initramfs.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"banger/internal/agent"
+)
+
+// Set by the linker.
+var (
+	version   = "dev"
+	commit    = ""
+	buildTime = ""
+)
+
+func main() {
+	if os.Getpid() != 1 {
+		fmt.Println("banger-agent", version, commit, buildTime)
+		fmt.Fprintln(os.Stderr, "banger-agent runs as /init of a guest; nothing is to be done here")
+		return
+	}
+	if err := agent.Main(version); err != nil {
+		fmt.Fprintln(os.Stderr, "banger-agent:", err)
+		os.Exit(1)
+	}
+}
