@@ -59,7 +59,7 @@ func (p *Process) verify() error {
 	if start != p.id.Start {
 		return fmt.Errorf("process %d is another one now: %w", p.id.PID, ErrGone)
 	}
-	if ended(p.fd.Fd()) {
+	if p.Ended() {
 		p.reap()
 		return fmt.Errorf("process %d: %w", p.id.PID, ErrGone)
 	}
@@ -105,6 +105,9 @@ func (p *Process) Wait(ctx context.Context) (Status, error) {
 	}
 	return p.reap(), nil
 }
+
+// Ended reports whether the process has ended.
+func (p *Process) Ended() bool { return ended(p.fd.Fd()) }
 
 // Close frees the descriptor; the process is left alone.
 func (p *Process) Close() error { return p.fd.Close() }
