@@ -1,0 +1,66 @@
+package disk
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+)
+
+// Geometry of the overlays written here (QEMU, docs/interop/qcow2.txt).
+const (
+	clusterBits   = 16
+	clusterSize   = 1 << clusterBits
+	headerLength  = 104
+	refcountOrder = 4                                 // 16-bit reference counts
+	perL1Entry    = clusterSize / 8 * clusterSize     // bytes that an L1 entry covers
+	perRefBlock   = clusterSize / 2 * clusterSize     // bytes of the file that a refcount block covers
+	maxBacking    = 1023                              // bytes of the backing file's name
+	maxDisk       = perL1Entry * (perRefBlock / 1024) // far beyond ext4's limits here
+	backingFormat = 0xe2792aca                        // header extension: name of the backing format
+)
+
+// writeOverlay writes an empty qcow2 of version 3 above the raw file base:
+// header, refcount table, one refcount block, and an L1 table of zeros, each
+// in clusters of their own.
+func writeOverlay(f *os.File, base string, size int64) error {
+	if len(base) > maxBacking {
+		return fmt.Errorf("the path of the base disk has %d bytes, a qcow2 holds %d", len(base), maxBacking)
+	}
+	if size > maxDisk {
+		return fmt.Errorf("a disk of %d bytes is too large for an overlay", size)
+	}
+	l1Entries := (size + perL1Entry - 1) / perL1Entry
+	l1Clusters := (l1Entries*8 + clusterSize - 1) / clusterSize
+	meta := make([]byte, 3*clusterSize)
+	writeHeader(meta, base, size, l1Entries)
+	binary.BigEndian.PutUint64(meta[clusterSize:], 2*clusterSize)
+	for i := range 3 + l1Clusters {
+		binary.BigEndian.PutUint16(meta[2*clusterSize+2*i:], 1)
+	}
+	if _, err := f.WriteAt(meta, 0); err != nil {
+		return err
+	}
+	return f.Truncate((3 + l1Clusters) * clusterSize)
+}
+
+func writeHeader(h []byte, base string, size, l1Entries int64) {
+	be := binary.BigEndian
+	const extension = headerLength
+	const name = extension + 8 + 8 + 8 // the format's extension, and the end of extensions
+	copy(h, "QFI\xfb")
+	be.PutUint32(h[4:], 3) // version
+	be.PutUint64(h[8:], name)
+	be.PutUint32(h[16:], uint32(len(base)))
+	be.PutUint32(h[20:], clusterBits)
+	be.PutUint64(h[24:], uint64(size))
+	be.PutUint32(h[36:], uint32(l1Entries))
+	be.PutUint64(h[40:], 3*clusterSize) // L1 table
+	be.PutUint64(h[48:], clusterSize)   // refcount table
+	be.PutUint32(h[56:], 1)             // clusters of it
+	be.PutUint32(h[96:], refcountOrder)
+	be.PutUint32(h[100:], headerLength)
+	be.PutUint32(h[extension:], backingFormat)
+	be.PutUint32(h[extension+4:], uint32(len("raw")))
+	copy(h[extension+8:], "raw")
+	copy(h[name:], base)
+}
