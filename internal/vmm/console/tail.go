@@ -90,6 +90,18 @@ func Follow(ctx context.Context, file string, from int64, w io.Writer) error {
 	}
 }
 
+// Copy writes what file holds from offset from on to w, and returns the offset
+// behind it. What was trimmed is left out.
+func Copy(file string, from int64, w io.Writer) (next int64, err error) {
+	for {
+		n, err := copyFrom(file, from, w)
+		if n == 0 || err != nil {
+			return from, err
+		}
+		from += n
+	}
+}
+
 // copyFrom copies file from offset from to its end, at most maxCopy bytes,
 // and returns how far that was, holes included.
 func copyFrom(file string, from int64, w io.Writer) (int64, error) {
