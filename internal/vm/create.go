@@ -1,0 +1,147 @@
+package vm
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"banger/internal/disk"
+	"banger/internal/model"
+	"banger/internal/operation"
+	"banger/internal/rpc"
+)
+
+// CreateVM makes a stopped VM, and boots it when p.Start is set.
+//
+//	1 guard    names and sizes are checked                 nothing on disk
+//	2 image    a local image, or one that is pulled        images/<id>
+//	3 plan     the spec: what was asked over what the image says
+//	4 intend   row, state creating: the name is taken      row
+//	5 clone    the root disk                               vms/<id>/root.*
+//	6 ready    row, state stopped
+//	7 boot     when asked                                  a process
+//
+// A failure undoes 4 to 6. A daemon killed between 4 and 6 leaves a row in
+// state creating, which Recover removes with its directory.
+func (s *Service) CreateVM(ctx context.Context, p rpc.VMCreateParams, report model.Report) (model.VM, error) {
+	return operation.Do(ctx, s.cfg.Ops, "vm.create", p.Name, report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
+		vm, err := s.create(ctx, op, p)
+		if err != nil || !p.Start {
+			return vm, err
+		}
+		unlock, err := s.lock(ctx, vm.ID)
+		if err != nil {
+			return vm, err
+		}
+		defer unlock()
+		return s.start(ctx, op, vm)
+	})
+}
+
+func (s *Service) create(ctx context.Context, op *operation.Op, p rpc.VMCreateParams) (model.VM, error) {
+	if err := s.checkName(ctx, p.Name); err != nil { // 1
+		return model.VM{}, err
+	}
+	op.Stage("image") // 2
+	img, err := s.imageFor(ctx, p, op.Report)
+	if err != nil {
+		return model.VM{}, err
+	}
+	op.Stage("disk")
+	vm, err := s.intend(ctx, op, p, img) // 3, 4
+	if err != nil {
+		return model.VM{}, err
+	}
+	method, err := s.cloneRoot(ctx, vm, img) // 5
+	if err != nil {
+		return model.VM{}, fmt.Errorf("cloning image %s: %w", img.Name, err)
+	}
+	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error { // 6
+		vm.State, vm.RootClone = model.VMStopped, method
+		return nil
+	})
+}
+
+// checkName refuses a name that is malformed or taken before anything is
+// pulled. The row's unique name decides when two callers race.
+func (s *Service) checkName(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	if err := model.ValidateVMName(name); err != nil {
+		return err
+	}
+	switch vm, err := s.cfg.Store.VM(ctx, name); {
+	case err == nil && vm.Name == name:
+		return nameTaken(name)
+	case err != nil && model.CodeOf(err) == model.CodeInternal:
+		return err
+	}
+	return nil
+}
+
+func nameTaken(name string) error {
+	return model.Errorf(model.CodeConflict, "a VM named %q exists already", name).
+		WithHint("choose another --name, or remove it: banger rm --force %s", name)
+}
+
+func (s *Service) imageFor(ctx context.Context, p rpc.VMCreateParams, report model.Report) (model.Image, error) {
+	if p.Pull == "never" {
+		return s.cfg.Images.ShowImage(ctx, rpc.NameParams{Name: p.Image})
+	}
+	return s.cfg.Images.EnsureImage(ctx, p.Image, report)
+}
+
+// intend commits the row of a VM to be. The image is locked meanwhile, so
+// that it cannot be deleted between being found and being used.
+func (s *Service) intend(ctx context.Context, op *operation.Op, p rpc.VMCreateParams, img model.Image) (model.VM, error) {
+	unlock, err := s.cfg.Ops.Lock(ctx, "image/"+img.ID)
+	if err != nil {
+		return model.VM{}, err
+	}
+	defer unlock()
+	if _, err := s.cfg.Images.ShowImage(ctx, rpc.NameParams{Name: img.ID}); err != nil {
+		return model.VM{}, err
+	}
+	name, err := s.nameFor(ctx, p.Name)
+	if err != nil {
+		return model.VM{}, err
+	}
+	spec, err := planSpec(p, name, img)
+	if err != nil {
+		return model.VM{}, err
+	}
+	id := model.NewID()
+	vm := model.VM{
+		ID: id, Name: name, State: model.VMCreating, ImageID: img.ID, Image: img.Name,
+		Spec: spec, Dir: filepath.Join(s.cfg.Paths.VMs(), id), CreatedAt: s.cfg.Now(),
+	}
+	if err := s.cfg.Store.InsertVM(ctx, vm); err != nil {
+		if model.CodeOf(err) == model.CodeConflict {
+			return model.VM{}, nameTaken(name)
+		}
+		return model.VM{}, err
+	}
+	op.Undo("remove the VM", func(ctx context.Context) error { return s.remove(ctx, vm) })
+	return vm, nil
+}
+
+// cloneRoot makes the VM's root disk and says how.
+func (s *Service) cloneRoot(ctx context.Context, vm model.VM, img model.Image) (string, error) {
+	if err := os.MkdirAll(vm.Dir, 0o700); err != nil {
+		return "", err
+	}
+	driver, err := s.pickDriver(ctx, vm.Spec.Driver)
+	if err != nil {
+		return "", err
+	}
+	clone, err := disk.Clone(ctx, filepath.Join(img.Dir, model.RootfsFile), vm.Dir, disk.Options{
+		SizeBytes:    vm.Spec.DiskBytes,
+		AllowOverlay: driver.features.Overlays,
+	})
+	if err != nil {
+		return "", err
+	}
+	return clone.Method, nil
+}

@@ -1,0 +1,56 @@
+package vm
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"banger/internal/model"
+	"banger/internal/operation"
+	"banger/internal/rpc"
+)
+
+// DeleteVM removes a VM and all that is its own.
+//
+//	1 guard    a running VM is refused unless Force is set
+//	2 kill     the process, if there is one
+//	3 intend   row, state deleting: from here Recover finishes the job
+//	4 remove   the directory, then the row
+func (s *Service) DeleteVM(ctx context.Context, p rpc.VMDeleteParams, report model.Report) (model.VM, error) {
+	return operation.Do(ctx, s.cfg.Ops, "vm.delete", p.Name, report, func(ctx context.Context, _ *operation.Op) (model.VM, error) {
+		vm, unlock, err := s.lockNamed(ctx, p.Name)
+		if err != nil {
+			return model.VM{}, err
+		}
+		defer unlock()
+		l, err := s.running(ctx, vm) // 1
+		if err != nil {
+			return vm, err
+		}
+		if l != nil {
+			if !p.Force {
+				return vm, model.Errorf(model.CodeConflict, "VM %s is %s", vm.Name, vm.State).
+					WithHint("stop it first (banger stop %s), or delete it as it is: banger rm --force %s", vm.Name, vm.Name)
+			}
+			if err := s.kill(ctx, l); err != nil { // 2
+				return vm, err
+			}
+		}
+		return vm, s.remove(ctx, vm) // 3, 4
+	})
+}
+
+// remove deletes a VM that has no process. It may be called again after a
+// crash at any point, and on a row that is gone already.
+func (s *Service) remove(ctx context.Context, vm model.VM) error {
+	if _, err := s.setState(ctx, vm.ID, model.VMDeleting, ""); err != nil {
+		if model.CodeOf(err) == model.CodeNotFound {
+			return nil
+		}
+		return err
+	}
+	if err := os.RemoveAll(vm.Dir); err != nil {
+		return fmt.Errorf("removing the files of VM %s: %w", vm.Name, err)
+	}
+	return s.cfg.Store.DeleteVM(ctx, vm.ID)
+}

@@ -1,0 +1,69 @@
+package vm
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"banger/internal/model"
+	"banger/internal/rpc"
+)
+
+// ListVMs returns all VMs, the oldest first.
+func (s *Service) ListVMs(ctx context.Context) ([]model.VM, error) {
+	return s.cfg.Store.VMs(ctx)
+}
+
+// ShowVM returns one VM.
+func (s *Service) ShowVM(ctx context.Context, p rpc.NameParams) (model.VM, error) {
+	return s.find(ctx, p.Name)
+}
+
+// find returns the VM of a name, id or unique prefix of an id. A name that
+// does not exist is answered with the nearest ones.
+func (s *Service) find(ctx context.Context, name string) (model.VM, error) {
+	vm, err := s.cfg.Store.VM(ctx, name)
+	if model.CodeOf(err) != model.CodeNotFound {
+		return vm, err
+	}
+	missing := model.Errorf(model.CodeNotFound, "there is no VM %q", name)
+	all, listErr := s.cfg.Store.VMs(ctx)
+	if listErr != nil {
+		return model.VM{}, missing
+	}
+	names := make([]string, len(all))
+	for i, vm := range all {
+		names[i] = vm.Name
+	}
+	if near := model.Nearest(name, names); len(near) > 0 {
+		return model.VM{}, missing.WithHint("did you mean %s? `banger ps` lists all VMs", strings.Join(near, " or "))
+	}
+	return model.VM{}, missing.WithHint("`banger ps` lists all VMs, `banger vm create` makes one")
+}
+
+// ImageUsers returns the names of the VMs that use an image.
+func (s *Service) ImageUsers(ctx context.Context, imageID string) ([]string, error) {
+	return s.users(ctx, func(vm model.VM) bool { return vm.ImageID == imageID })
+}
+
+// KernelUsers returns the names of the VMs that boot or have chosen a kernel.
+func (s *Service) KernelUsers(ctx context.Context, kernel string) ([]string, error) {
+	return s.users(ctx, func(vm model.VM) bool {
+		return vm.Spec.Kernel == kernel || vm.Runtime.Kernel == kernel
+	})
+}
+
+func (s *Service) users(ctx context.Context, uses func(model.VM) bool) ([]string, error) {
+	all, err := s.cfg.Store.VMs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, vm := range all {
+		if uses(vm) {
+			names = append(names, vm.Name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}

@@ -1,0 +1,192 @@
+package vm
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"banger/internal/model"
+	"banger/internal/rpc"
+	"banger/internal/vmm"
+	"banger/internal/wire"
+)
+
+// Defaults of a VM's shape.
+const (
+	DefaultCPUs      = 1
+	DefaultMemoryMiB = 512
+	// minMemoryMiB is what a distribution's kernel and the agent need to
+	// come up at all.
+	minMemoryMiB = 128
+)
+
+// planSpec decides what a VM will be from what was asked and what its image
+// says. It is pure.
+func planSpec(p rpc.VMCreateParams, name string, img model.Image) (model.VMSpec, error) {
+	spec := model.VMSpec{
+		CPUs:       orDefault(p.CPUs, DefaultCPUs),
+		MemoryMiB:  orDefault(p.MemoryMiB, DefaultMemoryMiB),
+		DiskBytes:  p.DiskBytes,
+		Kernel:     p.Kernel,
+		Driver:     p.Driver,
+		Network:    p.Network,
+		Hostname:   p.Hostname,
+		Config:     overrideConfig(img.Config, p),
+		Labels:     p.Labels,
+		AutoRemove: p.AutoRemove,
+	}
+	if spec.Network == "" {
+		spec.Network = model.NetUser
+	}
+	if spec.Hostname == "" {
+		spec.Hostname = name
+	}
+	return spec, checkSpec(spec, img)
+}
+
+func checkSpec(spec model.VMSpec, img model.Image) error {
+	switch {
+	case spec.MemoryMiB < minMemoryMiB:
+		return model.Errorf(model.CodeInvalid, "memory is %d MiB: a guest needs at least %d", spec.MemoryMiB, minMemoryMiB)
+	case spec.DiskBytes != 0 && spec.DiskBytes < img.SizeBytes:
+		return model.Errorf(model.CodeInvalid, "disk size %d is smaller than image %s, which has %d bytes", spec.DiskBytes, img.Name, img.SizeBytes)
+	}
+	if err := model.ValidateVMName(spec.Hostname); err != nil {
+		return model.Errorf(model.CodeInvalid, "hostname %q: only a-z, 0-9 and inner '-' are allowed, at most 63 bytes", spec.Hostname)
+	}
+	for _, kv := range spec.Config.Env {
+		if i := strings.IndexByte(kv, '='); i < 1 || strings.IndexByte(kv, 0) >= 0 {
+			return model.Errorf(model.CodeInvalid, "environment entry %q: KEY=VALUE is needed", kv)
+		}
+	}
+	return nil
+}
+
+// overrideConfig lays the user's wishes over an image's configuration, as
+// docker does: a new entrypoint drops the image's command.
+func overrideConfig(c model.ImageConfig, p rpc.VMCreateParams) model.ImageConfig {
+	c.Env = mergeEnv(validEnv(c.Env), p.Env)
+	if p.WorkingDir != "" {
+		c.WorkingDir = p.WorkingDir
+	}
+	if p.User != "" {
+		c.User = p.User
+	}
+	if p.Entrypoint != nil {
+		c.Entrypoint, c.Cmd = p.Entrypoint, nil
+		if len(p.Entrypoint) == 1 && p.Entrypoint[0] == "" { // docker's way to say "none"
+			c.Entrypoint = nil
+		}
+	}
+	return c
+}
+
+// validEnv drops entries of an image that are no KEY=VALUE: an image's
+// mistake must not keep a VM from being made.
+func validEnv(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(kv string) bool {
+		return strings.IndexByte(kv, '=') < 1 || strings.IndexByte(kv, 0) >= 0
+	})
+}
+
+// mergeEnv returns base with over's entries replacing those of the same key.
+func mergeEnv(base, over []string) []string {
+	out := slices.Clone(base)
+	for _, kv := range over {
+		key, _, _ := strings.Cut(kv, "=")
+		i := slices.IndexFunc(out, func(old string) bool { return strings.HasPrefix(old, key+"=") })
+		if i >= 0 {
+			out[i] = kv
+		} else {
+			out = append(out, kv)
+		}
+	}
+	return out
+}
+
+// mainArgv is the command of `run`: the entrypoint and the arguments given,
+// or else the image's own (OCI image-spec, config.md, Entrypoint and Cmd).
+func mainArgv(c model.ImageConfig, args []string) ([]string, error) {
+	argv := slices.Clone(c.Entrypoint)
+	if len(args) > 0 {
+		argv = append(argv, args...)
+	} else {
+		argv = append(argv, c.Cmd...)
+	}
+	if len(argv) == 0 {
+		return nil, model.Errorf(model.CodeInvalid, "the image names no command to run").
+			WithHint("give one: banger run IMAGE -- COMMAND")
+	}
+	return argv, nil
+}
+
+// bootSet is what a guest boots.
+type bootSet struct {
+	name   string // of the kernel, for show
+	kernel string
+	initrd string
+	image  model.Image
+}
+
+// planMachine turns a VM and what was found for it into what a driver needs.
+// It is pure.
+func planMachine(vm model.VM, boot bootSet, runDir string) vmm.Spec {
+	return vmm.Spec{
+		ID:         vm.ID,
+		Generation: vm.Runtime.Generation,
+		RunDir:     runDir,
+		Kernel:     boot.kernel,
+		Initrd:     boot.initrd,
+		CPUs:       vm.Spec.CPUs,
+		MemoryMiB:  vm.Spec.MemoryMiB,
+		Disks:      []vmm.Disk{rootDisk(vm, boot.image)},
+		Network:    vm.Spec.Network,
+		MAC:        macOf(vm.ID),
+		Console:    consolePath(vm),
+	}
+}
+
+func rootDisk(vm model.VM, img model.Image) vmm.Disk {
+	if vm.RootClone == "overlay" {
+		return vmm.Disk{
+			Path: filepath.Join(vm.Dir, model.RootQcowFile), Format: vmm.Qcow2,
+			Backing: filepath.Join(img.Dir, model.RootfsFile),
+		}
+	}
+	return vmm.Disk{Path: filepath.Join(vm.Dir, model.RootRawFile), Format: vmm.Raw}
+}
+
+func consolePath(vm model.VM) string { return filepath.Join(vm.Dir, model.ConsoleFile) }
+
+// macOf derives a VM's MAC address from its id: locally administered, unicast
+// (IEEE 802, first octet 0x02), and the same at every start.
+func macOf(id string) string {
+	hex := (id + "0000000000")[:10]
+	return "02:" + hex[0:2] + ":" + hex[2:4] + ":" + hex[4:6] + ":" + hex[6:8] + ":" + hex[8:10]
+}
+
+// userNet is the guest's side of QEMU's user-mode network: 10.0.2.0/24, the
+// gateway .2, the name server .3 (QEMU manual, "Network emulation").
+func userNet(mac string) *wire.Network {
+	return &wire.Network{MAC: mac, Address: "10.0.2.15/24", Gateway: "10.0.2.2", DNS: []string{"10.0.2.3"}}
+}
+
+// planGuest is what a booted guest is told about itself. Time and entropy are
+// added at the last moment.
+func planGuest(vm model.VM) wire.Config {
+	cfg := wire.Config{
+		Hostname: vm.Spec.Hostname,
+		Root:     wire.RootFS{Device: "/dev/vda", FSType: "ext4", Grow: vm.Spec.DiskBytes != 0},
+	}
+	if vm.Spec.Network == model.NetUser {
+		cfg.Network = userNet(macOf(vm.ID))
+	}
+	return cfg
+}
+
+func orDefault(v, def int) int {
+	if v == 0 {
+		return def
+	}
+	return v
+}

@@ -1,0 +1,124 @@
+package vm
+
+import (
+	"context"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"banger/internal/model"
+	"banger/internal/operation"
+	"banger/internal/rpc"
+	"banger/internal/vmm"
+)
+
+var _ rpc.VMAPI = (*Service)(nil)
+
+// Store keeps the rows of VMs.
+type Store interface {
+	InsertVM(ctx context.Context, vm model.VM) error
+	VM(ctx context.Context, nameOrID string) (model.VM, error)
+	VMs(ctx context.Context) ([]model.VM, error)
+	UpdateVM(ctx context.Context, id string, change func(*model.VM) error) (model.VM, error)
+	DeleteVM(ctx context.Context, id string) error
+}
+
+// Images gives a VM its root filesystem.
+type Images interface {
+	// EnsureImage returns a local image by name or id, or pulls the reference.
+	EnsureImage(ctx context.Context, nameOrRef string, report model.Report) (model.Image, error)
+	// ShowImage returns a local image only.
+	ShowImage(ctx context.Context, p rpc.NameParams) (model.Image, error)
+}
+
+// Kernels gives a VM what it boots.
+type Kernels interface {
+	EnsureKernel(ctx context.Context, name string, report model.Report) (model.Kernel, error)
+	// Initramfs returns the path of the initramfs for k.
+	Initramfs(ctx context.Context, k model.Kernel) (string, error)
+	// InitramfsFor is Initramfs for a kernel given by paths.
+	InitramfsFor(ctx context.Context, files model.BootFiles) (string, error)
+}
+
+// Config is what a Service is made of.
+type Config struct {
+	Paths   model.Paths
+	Store   Store
+	Images  Images
+	Kernels Kernels
+	Ops     *operation.Service
+	// Drivers are tried in order for a VM that names none.
+	Drivers []vmm.Driver
+	Log     *slog.Logger
+	// BootTimeout bounds one try to boot; zero: 60 s on TCG, 20 s on KVM.
+	BootTimeout time.Duration
+	Now         func() time.Time
+}
+
+// Service runs VMs.
+type Service struct {
+	cfg Config
+	// boots lets as many guests boot at once as there are processors: more
+	// only makes each of them slower and pushes them past their deadlines.
+	boots chan struct{}
+
+	mu   sync.Mutex
+	live map[string]*live // by VM id; entries are removed by watch alone
+}
+
+// New makes a Service. Call Recover before the first request.
+func New(cfg Config) *Service {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Service{
+		cfg:   cfg,
+		boots: make(chan struct{}, runtime.NumCPU()),
+		live:  map[string]*live{},
+	}
+}
+
+// Close lets go of all VMs without ending them.
+func (s *Service) Close() {
+	s.mu.Lock()
+	all := make([]*live, 0, len(s.live))
+	for _, l := range s.live {
+		all = append(all, l)
+	}
+	s.mu.Unlock()
+	for _, l := range all {
+		l.release()
+	}
+}
+
+// lock serializes what changes one VM.
+func (s *Service) lock(ctx context.Context, id string) (func(), error) {
+	return s.cfg.Ops.Lock(ctx, "vm/"+id)
+}
+
+// lockNamed finds a VM and locks it; the row is read again under the lock.
+func (s *Service) lockNamed(ctx context.Context, name string) (model.VM, func(), error) {
+	vm, err := s.find(ctx, name)
+	if err != nil {
+		return model.VM{}, nil, err
+	}
+	unlock, err := s.lock(ctx, vm.ID)
+	if err != nil {
+		return model.VM{}, nil, err
+	}
+	vm, err = s.cfg.Store.VM(ctx, vm.ID)
+	if err != nil {
+		unlock()
+		return model.VM{}, nil, err
+	}
+	return vm, unlock, nil
+}
+
+// setState commits a VM's next state.
+func (s *Service) setState(ctx context.Context, id string, state model.VMState, reason string) (model.VM, error) {
+	return s.cfg.Store.UpdateVM(ctx, id, func(vm *model.VM) error {
+		vm.State, vm.Reason = state, reason
+		return nil
+	})
+}

@@ -1,0 +1,264 @@
+package vm
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"banger/internal/model"
+	"banger/internal/operation"
+	"banger/internal/rpc"
+	"banger/internal/vmm"
+)
+
+// StartVM boots a VM; one that runs already is returned as it is.
+//
+//	1 guard    its state allows it
+//	2 find     kernel and initramfs                           kernels/<name>, initramfs
+//	3 intend   row, state starting, with a new generation     row
+//	4 process  the driver starts it                           run/vm/<generation>, a process
+//	5 record   the process's identity                         row
+//	6 agent    it answers, or the boot is tried once more
+//	7 tell     the guest its name, network, time, root disk
+//	8 ready    row, state running
+//
+// A failure from 3 on kills the process and leaves the VM failed, with the
+// reason and the end of its console in the error.
+func (s *Service) StartVM(ctx context.Context, p rpc.NameParams, report model.Report) (model.VM, error) {
+	return operation.Do(ctx, s.cfg.Ops, "vm.start", p.Name, report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
+		vm, unlock, err := s.lockNamed(ctx, p.Name)
+		if err != nil {
+			return vm, err
+		}
+		defer unlock()
+		return s.start(ctx, op, vm)
+	})
+}
+
+// start needs the VM's lock.
+func (s *Service) start(ctx context.Context, op *operation.Op, vm model.VM) (model.VM, error) {
+	l, err := s.running(ctx, vm) // 1
+	if err != nil {
+		return vm, err
+	}
+	if l != nil {
+		return s.cfg.Store.VM(ctx, vm.ID)
+	}
+	driver, err := s.pickDriver(ctx, vm.Spec.Driver)
+	if err != nil {
+		return vm, err
+	}
+	if driver.features.Why != "" {
+		op.Report(model.Progress{Note: driver.features.Why})
+	}
+	op.Stage("kernel")
+	boot, err := s.bootSetFor(ctx, vm, op.Report) // 2
+	if err != nil {
+		return vm, err
+	}
+	op.Stage("boot")
+	return s.bootRetrying(ctx, op, vm, driver, boot)
+}
+
+// bootRetrying boots, and once more when the guest has not answered in time:
+// a loaded host can make a healthy guest late or stuck in its timer setup. A
+// guest that ended by itself would end again.
+func (s *Service) bootRetrying(ctx context.Context, op *operation.Op, vm model.VM, driver picked, boot bootSet) (model.VM, error) {
+	select {
+	case s.boots <- struct{}{}:
+		defer func() { <-s.boots }()
+	case <-ctx.Done():
+		return vm, ctx.Err()
+	}
+	booted, err := s.boot(ctx, vm, driver, boot)
+	if err == nil || !errors.Is(err, errLate) || ctx.Err() != nil {
+		return booted, err
+	}
+	op.Report(model.Progress{Note: fmt.Sprintf("%s has not answered within %s: booting it once more", vm.Name, s.bootTimeout(driver))})
+	return s.boot(ctx, vm, driver, boot)
+}
+
+// errLate: the guest has not answered by the deadline.
+var errLate = errors.New("the guest has not answered in time")
+
+// boot is one try.
+func (s *Service) boot(ctx context.Context, vm model.VM, driver picked, boot bootSet) (model.VM, error) {
+	vm, err := s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error { // 3
+		vm.State, vm.Reason = model.VMStarting, ""
+		vm.Runtime = model.VMRuntime{
+			Generation: model.NewID(), Kernel: boot.name,
+			Driver: driver.features.Driver, Accel: driver.features.Accel,
+		}
+		return nil
+	})
+	if err != nil {
+		return vm, err
+	}
+	l, err := s.launch(ctx, vm, driver, boot) // 4, 5
+	if err != nil {
+		s.abandon(ctx, vm, err)
+		return vm, err
+	}
+	booted, err := s.bringUp(ctx, vm, l, s.bootTimeout(driver)) // 6, 7, 8
+	if err == nil {
+		return booted, nil
+	}
+	err = bootError(vm, err)
+	l.expect(model.VMFailed, err.Error())
+	if killErr := s.kill(ctx, l); killErr != nil {
+		err = errors.Join(err, killErr)
+	}
+	return vm, err
+}
+
+// launch starts the process, makes it known and records it.
+func (s *Service) launch(ctx context.Context, vm model.VM, driver picked, boot bootSet) (*live, error) {
+	runDir := s.runDir(vm.Runtime.Generation)
+	if err := os.MkdirAll(runDir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the run directory of VM %s: %w", vm.Name, err)
+	}
+	m, err := driver.Start(ctx, planMachine(vm, boot, runDir))
+	if err != nil {
+		_ = os.RemoveAll(runDir)
+		return nil, err
+	}
+	l := newLive(vm.ID, vm.Runtime.Generation, m)
+	s.adopt(ctx, l, consolePath(vm))
+	_, err = s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {
+		vm.Runtime.Process = m.Record().Process
+		return nil
+	})
+	if err != nil {
+		l.expect(model.VMFailed, err.Error())
+		return nil, errors.Join(err, s.kill(ctx, l))
+	}
+	return l, nil
+}
+
+// abandon writes why a VM could not be started when there is no process whose
+// end would do so.
+func (s *Service) abandon(ctx context.Context, vm model.VM, cause error) {
+	_, err := s.cfg.Store.UpdateVM(context.WithoutCancel(ctx), vm.ID, func(now *model.VM) error {
+		if now.Runtime.Generation == vm.Runtime.Generation {
+			now.State, now.Reason, now.Runtime = model.VMFailed, cause.Error(), model.VMRuntime{}
+		}
+		return nil
+	})
+	if err != nil && model.CodeOf(err) != model.CodeNotFound {
+		s.cfg.Log.Error("recording a failed start", "vm", vm.Name, "err", err)
+	}
+}
+
+// bringUp waits for the agent and makes the guest this VM.
+func (s *Service) bringUp(ctx context.Context, vm model.VM, l *live, limit time.Duration) (model.VM, error) {
+	began := s.cfg.Now()
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errLate)
+	defer cancel()
+	go func() { // a process that has ended will never answer
+		select {
+		case <-l.gone:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	agent, err := l.agent(ctx)
+	if err != nil {
+		return vm, whyNot(ctx, l, err)
+	}
+	hello, err := agent.Hello(ctx)
+	if err != nil {
+		return vm, whyNot(ctx, l, err)
+	}
+	took := s.cfg.Now().Sub(began)
+	cfg := planGuest(vm)
+	cfg.Time = s.cfg.Now().UnixNano()
+	cfg.Entropy = make([]byte, 64)
+	_, _ = rand.Read(cfg.Entropy)
+	if err := agent.Configure(ctx, cfg); err != nil {
+		return vm, whyNot(ctx, l, fmt.Errorf("configuring the guest: %w", err))
+	}
+	l.setUp()
+	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {
+		vm.State, vm.StartedAt = model.VMRunning, s.cfg.Now()
+		vm.Runtime.BootMillis = took.Milliseconds()
+		vm.Runtime.Guest = model.GuestFacts{AgentVersion: hello.AgentVersion, Kernel: hello.Kernel}
+		return nil
+	})
+}
+
+// errEnded: the VM's process ended while it was waited for.
+var errEnded = errors.New("its process ended")
+
+// whyNot tells a guest that ended from one that is late and from a caller
+// that has gone.
+func whyNot(ctx context.Context, l *live, err error) error {
+	switch {
+	case l.isGone():
+		return errEnded
+	case errors.Is(context.Cause(ctx), errLate):
+		return errLate
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	return err
+}
+
+// bootError is what the user sees of a boot that came to nothing.
+func bootError(vm model.VM, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return model.Errorf(model.CodeBoot, "booting VM %s: %w%s", vm.Name, err, lastWords(consolePath(vm))).
+		WithHint("another kernel may do: `banger kernel list --available`, then --kernel NAME; `banger logs %s` shows the console of a VM that was kept", vm.Name)
+}
+
+func (s *Service) bootTimeout(driver picked) time.Duration {
+	switch {
+	case s.cfg.BootTimeout > 0:
+		return s.cfg.BootTimeout
+	case driver.features.Accel == "kvm":
+		return 20 * time.Second
+	default:
+		return 60 * time.Second
+	}
+}
+
+// bootSetFor finds what a VM boots: the kernel that the user chose, else its
+// image's own boot files, else the image's kernel, else the default one.
+func (s *Service) bootSetFor(ctx context.Context, vm model.VM, report model.Report) (bootSet, error) {
+	img, err := s.cfg.Images.ShowImage(ctx, rpc.NameParams{Name: vm.ImageID})
+	if err != nil {
+		return bootSet{}, fmt.Errorf("finding the image of VM %s: %w", vm.Name, err)
+	}
+	if vm.Spec.Kernel == "" && img.Boot.Kernel != "" {
+		initrd, err := s.cfg.Kernels.InitramfsFor(ctx, img.Boot)
+		return bootSet{"image " + img.Name, img.Boot.Kernel, initrd, img}, err
+	}
+	name := vm.Spec.Kernel
+	if name == "" {
+		name = img.Kernel
+	}
+	k, err := s.cfg.Kernels.EnsureKernel(ctx, name, report)
+	if err != nil {
+		return bootSet{}, err
+	}
+	initrd, err := s.cfg.Kernels.Initramfs(ctx, k)
+	return bootSet{k.Name, filepath.Join(k.Dir, model.VmlinuxFile), initrd, img}, err
+}
+
+func (s *Service) runDir(generation string) string {
+	return filepath.Join(s.cfg.Paths.VMRuns(), generation)
+}
+
+// record is what a driver needs to find the process of vm again.
+func (s *Service) record(vm model.VM) vmm.Record {
+	return vmm.Record{
+		ID: vm.ID, Generation: vm.Runtime.Generation,
+		Driver: vm.Runtime.Driver, Accel: vm.Runtime.Accel,
+		RunDir: s.runDir(vm.Runtime.Generation), Process: vm.Runtime.Process,
+	}
+}

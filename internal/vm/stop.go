@@ -1,0 +1,146 @@
+package vm
+
+import (
+	"context"
+	"time"
+
+	"banger/internal/model"
+	"banger/internal/operation"
+	"banger/internal/rpc"
+)
+
+const (
+	// defaultGrace is how long a guest's processes have to end.
+	defaultGrace = 10 * time.Second
+	// powerOffTime is what a guest has beyond that to sync and switch off.
+	powerOffTime = 10 * time.Second
+	// killTime bounds the wait for a killed process to be gone.
+	killTime = 10 * time.Second
+)
+
+// StopVM switches a VM off: the agent is asked, and after the grace the
+// process is killed. A VM that does not run is left as it is.
+func (s *Service) StopVM(ctx context.Context, p rpc.VMStopParams, report model.Report) (model.VM, error) {
+	return operation.Do(ctx, s.cfg.Ops, "vm.stop", p.Name, report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
+		vm, unlock, err := s.lockNamed(ctx, p.Name)
+		if err != nil {
+			return vm, err
+		}
+		defer unlock()
+		return s.stop(ctx, op, vm, graceOf(p))
+	})
+}
+
+func graceOf(p rpc.VMStopParams) time.Duration {
+	if p.GraceSeconds == nil {
+		return defaultGrace
+	}
+	return time.Duration(*p.GraceSeconds) * time.Second
+}
+
+// stop needs the VM's lock. Once begun it is carried through, whatever
+// becomes of the caller: a guest that was told to switch off cannot be told
+// to stay.
+func (s *Service) stop(ctx context.Context, op *operation.Op, vm model.VM, grace time.Duration) (model.VM, error) {
+	l, err := s.running(ctx, vm)
+	if err != nil || l == nil {
+		return vm, err
+	}
+	op.Stage("stop")
+	ctx = context.WithoutCancel(ctx)
+	if _, err := s.setState(ctx, vm.ID, model.VMStopping, ""); err != nil {
+		return vm, err
+	}
+	l.expect(model.VMStopped, "")
+	s.powerOff(ctx, l, grace)
+	if !l.isGone() {
+		op.Stage("kill")
+		if err := s.kill(ctx, l); err != nil {
+			return vm, err
+		}
+	}
+	return s.afterStop(ctx, vm)
+}
+
+// afterStop reads what watch has written. A VM with AutoRemove may be gone.
+func (s *Service) afterStop(ctx context.Context, vm model.VM) (model.VM, error) {
+	now, err := s.cfg.Store.VM(ctx, vm.ID)
+	if model.CodeOf(err) == model.CodeNotFound {
+		vm.State, vm.Runtime = model.VMStopped, model.VMRuntime{}
+		return vm, nil
+	}
+	return now, err
+}
+
+// powerOff asks the guest to switch off and waits until it has, or until the
+// grace and the time to power off are over.
+func (s *Service) powerOff(ctx context.Context, l *live, grace time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, grace+powerOffTime)
+	defer cancel()
+	agent, err := l.agent(ctx)
+	if err == nil {
+		err = agent.Shutdown(ctx, grace)
+	}
+	if err != nil {
+		s.cfg.Log.Warn("asking a guest to switch off", "vm", l.vmID, "err", err)
+		return
+	}
+	select {
+	case <-l.gone:
+	case <-ctx.Done():
+	}
+}
+
+// KillVM ends a VM's process at once.
+func (s *Service) KillVM(ctx context.Context, p rpc.NameParams) (model.VM, error) {
+	vm, err := s.find(ctx, p.Name)
+	if err != nil {
+		return model.VM{}, err
+	}
+	// No lock: a kill must work while a start or stop holds it.
+	l, err := s.running(ctx, vm)
+	if err != nil || l == nil {
+		return vm, err
+	}
+	if err := s.kill(ctx, l); err != nil {
+		return vm, err
+	}
+	return s.afterStop(ctx, vm)
+}
+
+// kill ends a process and returns when all is cleaned up after it.
+func (s *Service) kill(ctx context.Context, l *live) error {
+	if l.isGone() {
+		return nil
+	}
+	l.expect(model.VMStopped, "killed")
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), killTime)
+	defer cancel()
+	if err := l.machine.Kill(ctx); err != nil {
+		return model.Errorf(model.CodeInternal, "killing the process of VM %s: %w", l.vmID, err)
+	}
+	select {
+	case <-l.gone:
+		return nil
+	case <-ctx.Done():
+		return model.Errorf(model.CodeTimeout, "the process of VM %s has not ended within %s of being killed", l.vmID, killTime)
+	}
+}
+
+// RestartVM stops a VM and starts it again; one that does not run is started.
+func (s *Service) RestartVM(ctx context.Context, p rpc.VMStopParams, report model.Report) (model.VM, error) {
+	return operation.Do(ctx, s.cfg.Ops, "vm.restart", p.Name, report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
+		vm, unlock, err := s.lockNamed(ctx, p.Name)
+		if err != nil {
+			return vm, err
+		}
+		defer unlock()
+		if vm.Spec.AutoRemove {
+			return vm, model.Errorf(model.CodeConflict, "VM %s is deleted when it stops, so it cannot be restarted", vm.Name)
+		}
+		if vm, err = s.stop(ctx, op, vm, graceOf(p)); err != nil {
+			return vm, err
+		}
+		return s.start(ctx, op, vm)
+	})
+}

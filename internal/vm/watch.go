@@ -1,0 +1,114 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"banger/internal/model"
+	"banger/internal/vmm"
+	"banger/internal/vmm/console"
+)
+
+// consoleCheck is how often a running guest's console is cut to what is kept.
+const consoleCheck = 10 * time.Second
+
+// watch waits for the end of a VM's process and cleans up after it:
+//
+//	1 wait     the process is gone                   (the console is kept short meanwhile)
+//	2 wire     the connection to the agent is closed
+//	3 row      stopped or failed, with the reason     (only if it is still this start's)
+//	4 remove   the run directory; with AutoRemove the VM, unless it never came up:
+//	           then whoever booted it decides
+//	5 forget   the VM is not live any more
+func (s *Service) watch(ctx context.Context, l *live, consolePath string) {
+	defer close(l.gone)
+	exit, err := waitTrimming(ctx, l.machine, consolePath) // 1
+	if err != nil {
+		s.forget(l) // let go of on purpose: the process goes on
+		return
+	}
+	l.release() // 2
+	vm, err := s.recordExit(ctx, l, exit, consolePath)
+	if err != nil {
+		s.cfg.Log.Error("recording the end of a VM", "vm", l.vmID, "err", err)
+	}
+	if err := os.RemoveAll(s.runDir(l.generation)); err != nil { // 4
+		s.cfg.Log.Warn("removing a run directory", "vm", l.vmID, "err", err)
+	}
+	s.forget(l) // 5
+	if vm.Spec.AutoRemove && vm.State != model.VMDeleting && l.wasUp() && err == nil {
+		if err := s.remove(ctx, vm); err != nil {
+			s.cfg.Log.Error("deleting a VM that has stopped", "vm", vm.Name, "err", err)
+		}
+	}
+}
+
+func (s *Service) forget(l *live) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live[l.vmID] == l {
+		delete(s.live, l.vmID)
+	}
+}
+
+// waitTrimming is machine.Wait with the console file kept short.
+func waitTrimming(ctx context.Context, m vmm.Machine, consolePath string) (vmm.Exit, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		tick := time.NewTicker(consoleCheck)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				_ = console.Trim(consolePath, console.DefaultKeep) // best effort: a full disk is reported by what needs it
+			}
+		}
+	}()
+	return m.Wait(ctx)
+}
+
+// recordExit writes how the VM ended. A row that belongs to a later start, or
+// to none, is left alone.
+func (s *Service) recordExit(ctx context.Context, l *live, exit vmm.Exit, consolePath string) (model.VM, error) {
+	end := l.expected()
+	if end == nil {
+		end = judge(exit, consolePath)
+	}
+	errStale := errors.New("stale")
+	vm, err := s.cfg.Store.UpdateVM(ctx, l.vmID, func(vm *model.VM) error {
+		if vm.Runtime.Generation != l.generation {
+			return errStale
+		}
+		if vm.State != model.VMDeleting {
+			vm.State, vm.Reason = end.state, end.reason
+		}
+		vm.Runtime = model.VMRuntime{}
+		vm.StoppedAt = exit.At
+		return nil
+	})
+	if errors.Is(err, errStale) || model.CodeOf(err) == model.CodeNotFound {
+		return model.VM{}, nil
+	}
+	return vm, err
+}
+
+// judge classes an end that nobody asked for.
+func judge(exit vmm.Exit, consolePath string) *outcome {
+	switch exit.Reason {
+	case vmm.ExitPoweroff:
+		return &outcome{model.VMStopped, "the guest switched itself off"}
+	case vmm.ExitReset:
+		return &outcome{model.VMFailed, "the guest rebooted or crashed" + lastWords(consolePath)}
+	case vmm.ExitKilled:
+		return &outcome{model.VMStopped, "its process was killed from outside"}
+	case vmm.ExitCrashed:
+		return &outcome{model.VMFailed, "the VM process failed: " + exit.Detail}
+	default:
+		return &outcome{model.VMStopped, "it ended while the daemon was away" + lastWords(consolePath)}
+	}
+}
