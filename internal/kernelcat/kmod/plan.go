@@ -114,6 +114,11 @@ func (t *Tree) module(name string) (Module, []string, error) {
 	if err != nil {
 		return Module{}, nil, fmt.Errorf("reading module %s: %w", path, err)
 	}
+	return Module{Name: name, Path: path, Digest: Digest(ko), Release: info.Release}, info.Depends, nil
+}
+
+// Digest returns what Module.Digest is for the plain bytes of a module.
+func Digest(ko []byte) string {
 	sum := sha256.Sum256(ko)
-	return Module{Name: name, Path: path, Digest: hex.EncodeToString(sum[:]), Release: info.Release}, info.Depends, nil
+	return hex.EncodeToString(sum[:])
 }

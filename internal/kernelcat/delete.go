@@ -1,0 +1,67 @@
+package kernelcat
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"banger/internal/model"
+	"banger/internal/rpc"
+)
+
+// DeleteKernel removes a kernel that nothing needs and returns what it was.
+//
+//	lock     no pull or import of that name meanwhile
+//	users    images and VMs that need it: refused, naming them
+//	row      from here on it does not exist; Recover finishes the rest
+//	files    renamed to .staging, removed
+func (s *Service) DeleteKernel(ctx context.Context, p rpc.NameParams) (model.Kernel, error) {
+	if err := model.ValidateObjectName("kernel", p.Name); err != nil {
+		return model.Kernel{}, err
+	}
+	unlock, err := s.cfg.Operations.Lock(ctx, lockKey(p.Name))
+	if err != nil {
+		return model.Kernel{}, err
+	}
+	defer unlock()
+	k, err := s.ShowKernel(ctx, p)
+	if err != nil {
+		return model.Kernel{}, err
+	}
+	if err := s.refuseUsed(ctx, k.Name); err != nil {
+		return model.Kernel{}, err
+	}
+	if err := s.cfg.Store.DeleteKernel(ctx, k.Name); err != nil {
+		return model.Kernel{}, err
+	}
+	return k, s.removeFiles(k.Name)
+}
+
+func (s *Service) refuseUsed(ctx context.Context, name string) error {
+	if s.cfg.Users == nil {
+		return nil
+	}
+	users, err := s.cfg.Users(ctx, name)
+	if err != nil || len(users) == 0 {
+		return err
+	}
+	return model.Errorf(model.CodeConflict, "kernel %s is needed by %s", name, strings.Join(users, ", ")).
+		WithHint("delete those first")
+}
+
+// removeFiles takes the directory of a kernel out of the way in one step,
+// then removes it.
+func (s *Service) removeFiles(name string) error {
+	dir := s.dir(name)
+	if err := os.RemoveAll(dir + model.StagingExt); err != nil {
+		return fmt.Errorf("removing kernel %s: %w", name, err)
+	}
+	if err := os.Rename(dir, dir+model.StagingExt); err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("removing kernel %s: %w", name, err)
+	}
+	if err := os.RemoveAll(dir + model.StagingExt); err != nil {
+		return fmt.Errorf("removing kernel %s: %w", name, err)
+	}
+	return nil
+}

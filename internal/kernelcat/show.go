@@ -1,0 +1,92 @@
+package kernelcat
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"banger/internal/model"
+	"banger/internal/rpc"
+)
+
+// ShowKernel returns the kernel of that name, the default one for "".
+func (s *Service) ShowKernel(ctx context.Context, p rpc.NameParams) (model.Kernel, error) {
+	name, err := s.nameOrDefault(p.Name)
+	if err != nil {
+		return model.Kernel{}, err
+	}
+	k, err := s.cfg.Store.Kernel(ctx, name)
+	if model.CodeOf(err) == model.CodeNotFound {
+		return model.Kernel{}, s.unknown(ctx, name)
+	}
+	return s.marked(k), err
+}
+
+// nameOrDefault validates name; "" stands for the catalog's default.
+func (s *Service) nameOrDefault(name string) (string, error) {
+	if name != "" {
+		return name, model.ValidateObjectName("kernel", name)
+	}
+	name = s.catalog.defaultName()
+	if name == "" {
+		return "", model.Errorf(model.CodeUnsupported, "the catalog has no default kernel for %s", s.cfg.Arch).
+			WithHint("import one: banger kernel import")
+	}
+	return name, nil
+}
+
+// unknown says that there is no kernel called name on this host, and what
+// could have been meant.
+func (s *Service) unknown(ctx context.Context, name string) error {
+	if _, ok := s.catalog.find(name); ok {
+		return model.Errorf(model.CodeNotFound, "kernel %s is not on this host", name).
+			WithHint("banger kernel pull %s", name)
+	}
+	known := make([]string, 0, len(s.catalog.Kernels))
+	for _, e := range s.catalog.Kernels {
+		known = append(known, e.Name)
+	}
+	if kernels, err := s.cfg.Store.Kernels(ctx); err == nil { // else only the advice is poorer
+		for _, k := range kernels {
+			known = append(known, k.Name)
+		}
+	}
+	e := model.Errorf(model.CodeNotFound, "there is no kernel %s, neither here nor in the catalog", name)
+	if near := nearest(name, known); len(near) > 0 {
+		e = model.Errorf(model.CodeNotFound, "%s; near to it: %s", e.Msg, strings.Join(near, ", "))
+	}
+	return e.WithHint("banger kernel list --available")
+}
+
+// nearest returns the known names that name could be a slip of: within three
+// edits, or one being part of the other; the closest first.
+func nearest(name string, known []string) []string {
+	slices.Sort(known)
+	known = slices.Compact(known)
+	near := slices.DeleteFunc(known, func(k string) bool {
+		return distance(name, k) > 3 && !strings.Contains(k, name) && !strings.Contains(name, k)
+	})
+	slices.SortStableFunc(near, func(a, b string) int { return distance(name, a) - distance(name, b) })
+	return near[:min(len(near), 3)]
+}
+
+// distance is the number of single-byte edits between a and b (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
