@@ -44,17 +44,17 @@ func (s *Service) Initramfs(ctx context.Context, k model.Kernel) (string, error)
 	if err != nil {
 		return "", err
 	}
-	fs := initramfs{modulesDir: filepath.Join(k.Dir, model.ModulesDir), modules: m.Boot}
+	want := initramfs{modulesDir: filepath.Join(k.Dir, model.ModulesDir), modules: m.Boot}
 	if k.Initrd {
-		fs.initrd, fs.initrdDigest = filepath.Join(k.Dir, model.InitrdFile), m.InitrdDigest
+		want.initrd, want.initrdDigest = filepath.Join(k.Dir, model.InitrdFile), m.InitrdDigest
 	}
-	return s.cached(ctx, fs)
+	return s.cached(ctx, want)
 }
 
 // InitramfsFor does the same for a kernel that is given by paths. Modules of
 // another kernel are CodeInvalid.
 func (s *Service) InitramfsFor(ctx context.Context, b model.BootFiles) (string, error) {
-	fs := initramfs{modulesDir: b.Modules, initrd: b.Initrd}
+	want := initramfs{modulesDir: b.Modules, initrd: b.Initrd}
 	if b.Modules != "" {
 		image, err := readKernel(b.Kernel)
 		if err != nil {
@@ -64,7 +64,7 @@ func (s *Service) InitramfsFor(ctx context.Context, b model.BootFiles) (string, 
 		if release == "" {
 			return "", model.Errorf(model.CodeInvalid, "%s does not say which kernel it is", b.Kernel)
 		}
-		if fs.modules, err = planModules(b.Modules, release); err != nil {
+		if want.modules, err = planModules(b.Modules, release); err != nil {
 			return "", err
 		}
 	}
@@ -73,9 +73,9 @@ func (s *Service) InitramfsFor(ctx context.Context, b model.BootFiles) (string, 
 		if err != nil {
 			return "", err
 		}
-		fs.initrdDigest = digest
+		want.initrdDigest = digest
 	}
-	return s.cached(ctx, fs)
+	return s.cached(ctx, want)
 }
 
 // cached returns the file for want, which is built when it is not there.

@@ -3,6 +3,8 @@ package kernelcat
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -87,7 +89,15 @@ func (i initramfs) writeAgent(c *cpio.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reading the guest agent: %w", err)
 	}
-	return c.File(initName, 0o755, info.Size(), f)
+	h := sha256.New()
+	if err := c.File(initName, 0o755, info.Size(), io.TeeReader(f, h)); err != nil {
+		return err
+	}
+	if hex.EncodeToString(h.Sum(nil)) != i.agentDigest {
+		return model.Errorf(model.CodeConflict, "the guest agent %s changed while it was read", i.agent).
+			WithHint("try again")
+	}
+	return nil
 }
 
 // writeModules writes the modules uncompressed, since not every kernel can

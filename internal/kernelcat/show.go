@@ -2,7 +2,6 @@ package kernelcat
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"banger/internal/model"
@@ -48,45 +47,14 @@ func (s *Service) unknown(ctx context.Context, name string) error {
 	}
 	if kernels, err := s.cfg.Store.Kernels(ctx); err == nil { // else only the advice is poorer
 		for _, k := range kernels {
-			known = append(known, k.Name)
+			if _, ok := s.catalog.find(k.Name); !ok {
+				known = append(known, k.Name)
+			}
 		}
 	}
 	e := model.Errorf(model.CodeNotFound, "there is no kernel %s, neither here nor in the catalog", name)
-	if near := nearest(name, known); len(near) > 0 {
+	if near := model.Nearest(name, known); len(near) > 0 {
 		e = model.Errorf(model.CodeNotFound, "%s; near to it: %s", e.Msg, strings.Join(near, ", "))
 	}
 	return e.WithHint("banger kernel list --available")
-}
-
-// nearest returns the known names that name could be a slip of: within three
-// edits, or one being part of the other; the closest first.
-func nearest(name string, known []string) []string {
-	slices.Sort(known)
-	known = slices.Compact(known)
-	near := slices.DeleteFunc(known, func(k string) bool {
-		return distance(name, k) > 3 && !strings.Contains(k, name) && !strings.Contains(name, k)
-	})
-	slices.SortStableFunc(near, func(a, b string) int { return distance(name, a) - distance(name, b) })
-	return near[:min(len(near), 3)]
-}
-
-// distance is the number of single-byte edits between a and b (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -2,6 +2,7 @@ package deb
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -76,14 +77,14 @@ type fullReader struct{ l *io.LimitedReader }
 
 func (f *fullReader) Read(p []byte) (int, error) {
 	n, err := f.l.Read(p)
-	if err == io.EOF && f.l.N > 0 {
+	if errors.Is(err, io.EOF) && f.l.N > 0 {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err
 }
 
 func unexpected(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

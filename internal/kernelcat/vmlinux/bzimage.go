@@ -17,6 +17,7 @@ const (
 	offSetupSects    = 0x1f1 // uint8: 512-byte sectors of real-mode code; 0 means 4
 	offMagic         = 0x202 // "HdrS"
 	offVersion       = 0x206 // uint16: boot protocol
+	offVersionText   = 0x20e // uint16: release and builder, from offset 0x200
 	offPayload       = 0x248 // uint32: from the protected-mode code's start
 	offPayloadLength = 0x24c // uint32
 	headerEnd        = 0x250

@@ -52,17 +52,25 @@ func loadable(f *elf.File) bool {
 	return false
 }
 
-// bannerRE is the start of linux_banner (init/version.c). The bound is that
-// of utsname.
-var bannerRE = regexp.MustCompile(`Linux version ([0-9][0-9A-Za-z._+~-]{0,63}) \(`)
+// bannerRE is the start of linux_banner (init/version.c), headRE what a
+// bzImage's header has of it. The bound is that of utsname.
+var (
+	bannerRE = regexp.MustCompile(`Linux version ([0-9][0-9A-Za-z._+~-]{0,63}) \(`)
+	headRE   = regexp.MustCompile(`^([0-9][0-9A-Za-z._+~-]{0,63}) `)
+)
 
-// Release returns the kernel release in the banner of an ELF kernel, or "".
+// Release returns the release of the kernel in image, an ELF file or a
+// bzImage, which need not be unpacked for it; "" when it does not say.
 func Release(image []byte) string {
-	m := bannerRE.FindSubmatch(image)
-	if m == nil {
-		return ""
+	re := bannerRE
+	if IsBzImage(image) {
+		start := int(binary.LittleEndian.Uint16(image[offVersionText:])) + sectorSize
+		re, image = headRE, image[min(start, len(image)):]
 	}
-	return string(m[1])
+	if m := re.FindSubmatch(image); m != nil {
+		return string(m[1])
+	}
+	return ""
 }
 
 // notePVH is XEN_ELFNOTE_PHYS32_ENTRY.
