@@ -71,7 +71,7 @@ func (s *Service) InitramfsFor(ctx context.Context, b model.BootFiles) (string, 
 	if b.Initrd != "" {
 		digest, err := fileDigest(b.Initrd)
 		if err != nil {
-			return "", err
+			return "", pathError(err)
 		}
 		want.initrdDigest = digest
 	}

@@ -66,27 +66,39 @@ func (st *stage) write(name string, r io.Reader) error {
 	if st.files++; st.files > maxKernelFiles {
 		return model.Errorf(model.CodeLimit, "the kernel has more than %d files", maxKernelFiles)
 	}
-	if err := st.root.MkdirAll(path.Dir(name), 0o755); err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
-	f, err := st.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := st.create(name)
 	if err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return model.Errorf(model.CodeIntegrity, "the source has %s twice", name)
-		}
-		return fmt.Errorf("writing %s: %w", name, err)
+		return writeError(name, err)
 	}
 	n, err := io.Copy(f, io.LimitReader(r, maxKernelBytes-st.bytes+1))
 	st.bytes += n
-	switch err = errors.Join(err, f.Close()); {
-	case errors.Is(err, unix.ENOSPC):
-		return model.Errorf(model.CodeNoSpace, "writing %s: %w", name, err)
-	case err != nil:
-		return fmt.Errorf("writing %s: %w", name, err)
-	case st.bytes > maxKernelBytes:
+	if err = errors.Join(err, f.Close()); err != nil {
+		return writeError(name, err)
+	}
+	if st.bytes > maxKernelBytes {
 		return model.Errorf(model.CodeLimit, "the kernel has more than %d bytes", int64(maxKernelBytes))
 	}
 	return nil
+}
+
+func (st *stage) create(name string) (*os.File, error) {
+	if err := st.root.MkdirAll(path.Dir(name), 0o755); err != nil {
+		return nil, err
+	}
+	return st.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+}
+
+// writeError gives what kept a file from being written its code: a name that
+// is taken is the source's fault, a full disk the host's.
+func writeError(name string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrExist), errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.EISDIR):
+		return model.Errorf(model.CodeIntegrity, "the source has the name %s twice: %w", name, err)
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
+		return model.Errorf(model.CodeNoSpace, "writing %s: %w", name, err)
+	default:
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
 }
 
 // publish makes the directory final: everything is on disk before its name
