@@ -10,8 +10,8 @@ import (
 
 // aptConf is the configuration of a private root (apt.conf(5)). It is read
 // after the host's, of which proxies and credentials stay in force; hooks,
-// pins and exemptions from verification do not. The time-outs make a mirror
-// that is down known in less than 15 seconds.
+// pins and exemptions from verification do not. Apt asks a silent
+// mirror twice, so the time-outs make it known in less than 15 seconds.
 func aptConf(root, arch string, ownSources bool) (string, error) {
 	if !filepath.IsAbs(root) || strings.ContainsAny(root, "\"\\\n;{}") {
 		return "", model.Errorf(model.CodeUnsupported, "apt cannot work in the directory %q", root)
@@ -47,8 +47,8 @@ func settings(root, arch string, ownSources bool) [][2]string {
 		{"Acquire::AllowDowngradeToInsecureRepositories", "false"},
 		{"Acquire::Languages", "none"},
 		{"Acquire::Retries", "0"},
-		{"Acquire::http::Timeout", "10"},
-		{"Acquire::https::Timeout", "10"},
+		{"Acquire::http::Timeout", "6"},
+		{"Acquire::https::Timeout", "6"},
 		{"APT::Update::Error-Mode", "any"},
 	}
 	if ownSources {
