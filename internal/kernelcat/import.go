@@ -71,7 +71,7 @@ func (s *Service) refuseTaken(ctx context.Context, name string) error {
 	_, err := s.cfg.Store.Kernel(ctx, name)
 	if err == nil {
 		return model.Errorf(model.CodeConflict, "kernel %s is there already", name).
-			WithHint("choose another name, or first: banger kernel rm %s", name)
+			WithHint("choose another name, or first: banger kernel delete %s", name)
 	}
 	if _, ok := s.catalog.find(name); ok {
 		return model.Errorf(model.CodeConflict, "%s is the name of a kernel in the catalog", name).

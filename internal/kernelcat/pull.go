@@ -122,7 +122,7 @@ func (s *Service) local(ctx context.Context, name string) (model.Kernel, error) 
 	}
 	if m, err := readManifest(k.Dir); err != nil || m.Kernel.Digest != k.Digest {
 		return model.Kernel{}, model.Errorf(model.CodeNotFound, "kernel %s in %s: %w", name, k.Dir, errFilesGone).
-			WithHint("banger kernel rm %s, then pull or import it again", name)
+			WithHint("banger kernel delete %s, then pull or import it again", name)
 	}
 	return s.marked(k), nil
 }
@@ -176,5 +176,5 @@ func noSource(e Entry, failed []error) error {
 	if hint := model.HintOf(cause); hint != "" {
 		return err.WithHint("%s", hint)
 	}
-	return err.WithHint("import a kernel that you have: banger kernel import")
+	return err.WithHint("import a kernel that you have: banger kernel import --kernel-path FILE NAME")
 }

@@ -29,7 +29,7 @@ func (s *Service) nameOrDefault(name string) (string, error) {
 	name = s.catalog.defaultName()
 	if name == "" {
 		return "", model.Errorf(model.CodeUnsupported, "the catalog has no default kernel for %s", s.cfg.Arch).
-			WithHint("import one: banger kernel import")
+			WithHint("import one: banger kernel import --kernel-path FILE NAME")
 	}
 	return name, nil
 }
