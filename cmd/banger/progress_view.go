@@ -68,6 +68,7 @@ func (v *progressView) stage(key, name string, now time.Time) *stageView {
 }
 
 func (v *progressView) applyItem(item model.ItemProgress) {
+	item.Current = max(item.Current, 0)
 	for i := range v.items {
 		if v.items[i].ID == item.ID {
 			v.items[i] = item
@@ -139,11 +140,11 @@ func stageLine(name string, took time.Duration, bytes string, width int) string 
 }
 
 func itemLine(item model.ItemProgress) string {
-	id := clip(printable(strings.TrimPrefix(item.ID, "sha256:")), 12)
+	id := fmt.Sprintf("%.12s", printable(strings.TrimPrefix(item.ID, "sha256:")))
 	if item.Total <= 0 {
 		return fmt.Sprintf("  %-12s %s", id, formatSize(item.Current))
 	}
-	part := min(max(item.Current, 0), item.Total)
+	part := min(item.Current, item.Total)
 	filled := int(float64(part) / float64(item.Total) * barWidth)
 	bar := strings.Repeat("=", filled) + strings.Repeat(" ", barWidth-filled)
 	return fmt.Sprintf("  %-12s [%s] %s of %s", id, bar, formatSize(item.Current), formatSize(item.Total))
