@@ -72,8 +72,8 @@ func asksForJSON(args []string) bool {
 // second one ends the process.
 func (a *app) action(run func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
-		ctx, cancel := context.WithCancel(cmd.Context())
-		defer cancel()
+		ctx, cancel := context.WithCancelCause(cmd.Context())
+		defer cancel(nil)
 		signals := make(chan os.Signal, 1)
 		stop := a.notify(signals, os.Interrupt, syscall.SIGTERM)
 		defer stop()
@@ -81,10 +81,16 @@ func (a *app) action(run func(ctx context.Context, args []string) error) func(*c
 			select {
 			case <-signals:
 				stop()
-				cancel()
+				cancel(errInterrupted())
 			case <-ctx.Done():
 			}
 		}()
-		return run(ctx, args)
+		err := run(ctx, args)
+		if err != nil && ctx.Err() != nil && codeOf(err) == model.CodeCanceled {
+			return context.Cause(ctx)
+		}
+		return err
 	}
 }
+
+func errInterrupted() error { return model.Errorf(model.CodeCanceled, "interrupted") }

@@ -121,7 +121,10 @@ func (a *app) attach(ctx context.Context, mode ioMode, call sessionCall) (outcom
 		terminal.raw()
 		relay.started()
 	}
-	status, err := await(ctx, func() (model.ExitStatus, error) { return call(ctx, stdio, bar.report) })
+	status, err := await(ctx, func() (model.ExitStatus, error) {
+		defer terminal.restoreOnPanic()
+		return call(ctx, stdio, bar.report)
+	})
 	result := outcome{ExitStatus: status, vm: started.get()}
 	result.VM = result.vm.Name
 	if err == nil && captured != nil {

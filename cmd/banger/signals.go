@@ -15,8 +15,15 @@ import (
 // insist is how soon a second signal must follow to mean "now".
 const insist = 2 * time.Second
 
-// relayed are the signals that a session passes to its process.
-var relayed = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
+// sessionSignals are the signals that a session takes. With a raw terminal a
+// broken pipe must end it too, since its default would leave the terminal raw.
+func sessionSignals(tty bool) []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
+	if tty {
+		signals = append(signals, syscall.SIGPIPE)
+	}
+	return signals
+}
 
 // signalPolicy decides what a signal to banger means in a session: with a
 // terminal or before the process runs it ends the session; else the process
@@ -54,7 +61,7 @@ func (a *app) relaySignals(ctx context.Context, tty bool, end context.CancelCaus
 	signals := make(chan os.Signal, 8)
 	r := &signalRelay{
 		names:  make(chan string, 8),
-		stop:   a.notify(signals, relayed...),
+		stop:   a.notify(signals, sessionSignals(tty)...),
 		policy: signalPolicy{tty: tty},
 	}
 	go func() {

@@ -30,13 +30,11 @@ func runSystemShutdown(ctx context.Context, a *app) error {
 	api, err := a.dial(ctx)
 	if err == nil {
 		err = api.Shutdown(ctx)
-	} else if model.CodeOf(err) == model.CodeUnreachable {
-		return a.tellShutdown(false)
 	}
-	if err != nil {
+	if err != nil && model.CodeOf(err) != model.CodeUnreachable {
 		return err
 	}
-	return a.tellShutdown(true)
+	return a.tellShutdown(err == nil)
 }
 
 func (a *app) tellShutdown(stopped bool) error {

@@ -55,14 +55,18 @@ func runVersion(ctx context.Context, a *app, opts *versionOptions) error {
 // daemonVersion is nil when no daemon runs.
 func daemonVersion(ctx context.Context, a *app) (*model.VersionInfo, error) {
 	api, err := a.dial(ctx)
-	if model.CodeOf(err) == model.CodeUnreachable {
+	var v model.VersionInfo
+	if err == nil {
+		v, err = api.Version(ctx)
+	}
+	switch {
+	case model.CodeOf(err) == model.CodeUnreachable:
 		return nil, nil
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
+	default:
+		return &v, nil
 	}
-	v, err := api.Version(ctx)
-	return &v, err
 }
 
 func versionFacts(v versions, clientOnly bool) []fact {

@@ -75,3 +75,12 @@ func (t *rawTerminal) restore() {
 		t.saved = nil
 	}
 }
+
+// restoreOnPanic is deferred in a goroutine whose panic would end the program
+// before the deferred calls of others.
+func (t *rawTerminal) restoreOnPanic() {
+	if fault := recover(); fault != nil {
+		t.restore()
+		panic(fault)
+	}
+}
