@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"banger/internal/model"
-	"banger/internal/rpc"
 )
 
 // newTestApp is an app that talks to d and sees nothing of this process.
@@ -34,9 +32,4 @@ func banger(t *testing.T, d *fakeDaemon, args ...string) (code int, stdout, stde
 	var out, talk bytes.Buffer
 	code = newTestApp(d, strings.NewReader(""), &out, &talk).run(t.Context(), args)
 	return code, out.String(), talk.String()
-}
-
-// unreachable is a connect that finds no daemon.
-func unreachable(context.Context) (rpc.API, error) {
-	return nil, model.Errorf(model.CodeUnreachable, "the daemon does not answer")
 }

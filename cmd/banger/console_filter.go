@@ -39,10 +39,10 @@ func (f *consoleFilter) Write(p []byte) (int, error) {
 
 // next moves one piece of data to out and returns its length; 0 asks for more.
 func (f *consoleFilter) next(out *bytes.Buffer, data []byte) int {
-	switch c := data[0]; {
-	case c == 0x1b:
+	switch c := data[0]; c {
+	case 0x1b:
 		return escapeSequence(out, data)
-	case c == '\n' || c == '\t' || c == '\r':
+	case '\n', '\t', '\r':
 		out.WriteByte(c)
 		return 1
 	default:

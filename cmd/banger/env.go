@@ -60,11 +60,11 @@ func (a *app) readSmallFile(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	file, err := os.Open(path) // #nosec G304 -- the user names the file
+	file, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	text, err := io.ReadAll(io.LimitReader(file, maxEnvFile+1))
 	if err != nil {
 		return "", err

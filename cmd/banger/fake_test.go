@@ -134,7 +134,7 @@ func (d *fakeDaemon) PullKernel(ctx context.Context, p rpc.KernelPullParams, _ m
 	if p.Name == "" {
 		p.Name = "debian-12"
 	}
-	return d.ShowKernel(ctx, rpc.NameParams{Name: p.Name})
+	return d.ShowKernel(ctx, rpc.NameParams(p))
 }
 
 func (d *fakeDaemon) ImportKernel(_ context.Context, p rpc.KernelImportParams, _ model.Report) (model.Kernel, error) {

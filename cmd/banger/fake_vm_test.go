@@ -206,8 +206,8 @@ func fakeShell(stdio rpc.Stdio) (model.ExitStatus, error) {
 	fmt.Fprint(stdio.Stdout, "$ ")
 	in := bufio.NewReader(stdio.Stdin)
 	for {
-		line, err := in.ReadString('\r')
-		if err != nil {
+		line, _ := in.ReadString('\r')
+		if line == "" {
 			return model.ExitStatus{}, nil
 		}
 		var code int

@@ -123,8 +123,7 @@ func helpOrUnknown(list *cobra.Command) func(*cobra.Command, []string) error {
 		case len(args) > 0:
 			return unknownCommand(cmd, args[0])
 		case list != nil && cmd.CalledAs() != cmd.Name():
-			list.SetContext(cmd.Context())
-			return list.RunE(list, nil)
+			return list.RunE(cmd, nil)
 		default:
 			return cmd.Help()
 		}

@@ -49,7 +49,13 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-func state(ts *testscript.TestScript) *scriptState { return ts.Value("state").(*scriptState) }
+func state(ts *testscript.TestScript) *scriptState {
+	s, ok := ts.Value("state").(*scriptState)
+	if !ok {
+		ts.Fatalf("no state")
+	}
+	return s
+}
 
 func scriptBanger(ts *testscript.TestScript, neg bool, args []string) {
 	s := state(ts)

@@ -15,7 +15,7 @@ func terminalFd(stream any) (fd int, ok bool) {
 	if !isFile {
 		return 0, false
 	}
-	fd = int(file.Fd()) // #nosec G115 -- a descriptor fits
+	fd = int(file.Fd())
 	return fd, term.IsTerminal(fd)
 }
 
@@ -35,7 +35,7 @@ func terminalSize(stream any) *model.WinSize {
 	if err != nil || cols <= 0 || rows <= 0 || cols > 0xffff || rows > 0xffff {
 		return nil
 	}
-	return &model.WinSize{Rows: uint16(rows), Cols: uint16(cols)} // #nosec G115 -- checked above
+	return &model.WinSize{Rows: uint16(rows), Cols: uint16(cols)}
 }
 
 // rawTerminal switches a terminal to raw mode and back. raw and restore may

@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"banger/internal/model"
 	"banger/internal/rpc"
 )
 
@@ -54,11 +54,15 @@ func runVMLogs(ctx context.Context, a *app, opts *logsOptions, args []string) er
 	if a.flags.json {
 		return printLog(ctx, a, api, p)
 	}
-	var out io.Writer = a.stdout
+	out := a.stdout
 	if isTerminal(a.stdout) {
 		out = &consoleFilter{w: a.stdout}
 	}
-	return api.LogsVM(ctx, p, out)
+	err = api.LogsVM(ctx, p, out)
+	if opts.follow && codeOf(err) == model.CodeCanceled {
+		return &reported{code: exitCanceled} // Ctrl-C is how following ends
+	}
+	return err
 }
 
 func printLog(ctx context.Context, a *app, api rpc.API, p rpc.VMLogsParams) error {
