@@ -9,7 +9,21 @@ import (
 // printable makes s safe to print within a line: model.Printable, and no tab,
 // which would break the columns of a table.
 func printable(s string) string {
+	if isPlain(s) {
+		return s
+	}
 	return model.Printable(strings.ReplaceAll(s, "\t", " "))
+}
+
+// isPlain reports whether s is printable ASCII: most of what is printed, and
+// lists are long.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // printableLines is printable for text of several lines; each line after the

@@ -19,9 +19,11 @@ type table struct {
 	rows   [][]string
 }
 
-// write prints the table with aligned columns; cells are made printable.
+// write prints the table with aligned columns, in one write; cells are made
+// printable.
 func (t table) write(w io.Writer) error {
-	tw := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	var text bytes.Buffer
+	tw := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
 	fmt.Fprintln(tw, strings.Join(t.header, "\t"))
 	for _, row := range t.rows {
 		for i, cell := range row {
@@ -32,7 +34,9 @@ func (t table) write(w io.Writer) error {
 		}
 		_, _ = io.WriteString(tw, "\n")
 	}
-	return tw.Flush()
+	_ = tw.Flush() // a bytes.Buffer takes everything
+	_, err := text.WriteTo(w)
+	return err
 }
 
 // fact is one line of a show command.
@@ -58,10 +62,12 @@ func showList[T any](a *app, items []T, name func(T) string, tabulate func([]T) 
 		}
 		return a.printJSON(items)
 	case a.flags.quiet:
+		var names bytes.Buffer
 		for _, item := range items {
-			fmt.Fprintln(a.stdout, printable(name(item)))
+			fmt.Fprintln(&names, printable(name(item)))
 		}
-		return nil
+		_, err := names.WriteTo(a.stdout)
+		return err
 	default:
 		return tabulate(items).write(a.stdout)
 	}
