@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"banger/internal/model"
@@ -15,6 +15,7 @@ import (
 var version, commit, buildTime = "dev", "unknown", "unknown"
 
 func main() {
+	debug.SetGCPercent(400) // a short life: time is dearer than memory
 	daemon := daemonAt{getenv: os.Getenv, uid: os.Getuid(), executable: os.Executable}
 	a := &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
@@ -27,14 +28,4 @@ func main() {
 		dial:      daemon.dial,
 	}
 	os.Exit(a.run(context.Background(), os.Args[1:]))
-}
-
-// notify is signal.Notify for the signals that are not ignored, as nohup does.
-func notify(c chan<- os.Signal, sigs ...os.Signal) (stop func()) {
-	for _, sig := range sigs {
-		if !signal.Ignored(sig) {
-			signal.Notify(c, sig)
-		}
-	}
-	return func() { signal.Stop(c) }
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"os/signal"
 	"sync"
 	"syscall"
 	"time"
@@ -136,4 +137,14 @@ func offerSize(sizes chan model.WinSize, size *model.WinSize) {
 	default:
 	}
 	sizes <- *size // the channel has room for one and one sender
+}
+
+// notify is signal.Notify for the signals that are not ignored, as nohup does.
+func notify(c chan<- os.Signal, sigs ...os.Signal) (stop func()) {
+	for _, sig := range sigs {
+		if !signal.Ignored(sig) {
+			signal.Notify(c, sig)
+		}
+	}
+	return func() { signal.Stop(c) }
 }
