@@ -42,7 +42,7 @@ type globalFlags struct {
 // run executes the command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
 	a.flags = globalFlags{}
-	root := newRootCommand(a) //nolint:contextcheck // cobra hands ctx to each command
+	root := newRootCommand(a)                 //nolint:contextcheck // cobra hands ctx to each command
 	root.SetArgs(append([]string{}, args...)) // nil would mean os.Args
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
