@@ -42,11 +42,14 @@ func writeDocs(w io.Writer, root *cobra.Command) {
 	fmt.Fprintf(w, "## Flags of every command\n\n```\n%s```\n\n", root.PersistentFlags().FlagUsages())
 	writeExitCodes(w)
 	for _, noun := range root.Commands() {
-		switch {
-		case noun.HasSubCommands():
+		if noun.HasSubCommands() {
 			writeNoun(w, noun)
-		case noun.GroupID == "self" && noun.Runnable() && !noun.Hidden:
-			writeVerb(w, noun)
+		}
+	}
+	fmt.Fprint(w, "## About banger\n\n")
+	for _, verb := range root.Commands() {
+		if verb.GroupID == "self" && verb.Runnable() && !verb.Hidden {
+			writeVerb(w, verb)
 		}
 	}
 }
