@@ -1,0 +1,34 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"banger/internal/model"
+	"banger/internal/rpc"
+)
+
+func newVMRestartCommand(a *app) *cobra.Command {
+	opts := &stopOptions{}
+	cmd := &cobra.Command{
+		Use:               "restart [flags] VM...",
+		Short:             "power VMs off and boot them again",
+		Example:           "  banger restart dev\n  banger restart -t 0 dev",
+		Args:              many("VM"),
+		ValidArgsFunction: a.names(vmNames, true),
+		RunE: a.action(func(ctx context.Context, args []string) error {
+			return runVMRestart(ctx, a, opts, args)
+		}),
+	}
+	opts.add(cmd.Flags())
+	return cmd
+}
+
+func runVMRestart(ctx context.Context, a *app, opts *stopOptions, args []string) error {
+	bar := a.newProgress(true)
+	vms, err := each(ctx, a, bar, args, func(ctx context.Context, api rpc.API, name string) (model.VM, error) {
+		return api.RestartVM(ctx, opts.params(name), bar.report)
+	})
+	return showNames(a, vms, vmName, err)
+}
