@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cavaliergopher/cpio"
+	"go.uber.org/goleak"
 
 	"banger/internal/model"
 	"banger/internal/vmm"
@@ -21,7 +22,7 @@ const kernelEnv = "BANGER_TEST_KERNEL"
 
 func TestMain(m *testing.M) {
 	kvm.MaybeProbeChild()
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // modules in load order.
@@ -54,7 +55,7 @@ while :; do
 	reset) reboot -f ;;
 	panic) exit 1 ;;
 	fetch) ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0; ping -c 1 -w 20 10.0.2.2 >/dev/null && echo reached >&3 ;;
-	grow) seq -f 'console line %06.0f' 1 20000 >/dev/console; echo grown >&3 ;;
+	grow) seq 100001 120000 >/dev/console; echo grown >&3 ;;
 	*) echo "$line" >&3 ;;
 	esac
 done

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -83,7 +84,7 @@ func findBinary(name string) (string, error) {
 		return "", model.Errorf(model.CodeUnsupported, "QEMU is not installed: %w", err).
 			WithHint("apt install qemu-system-x86")
 	}
-	return path, nil
+	return filepath.Abs(path)
 }
 
 var versionRE = regexp.MustCompile(`version ([0-9][0-9.]*)`)

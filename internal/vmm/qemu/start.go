@@ -49,7 +49,7 @@ func (d *Driver) launch(ctx context.Context, spec vmm.Spec, host Host) (vmm.Mach
 	process, err := spawn(spec, host, files) // 4
 	files.close()
 	if err != nil {
-		return nil, fmt.Errorf("starting QEMU: %w", err)
+		return nil, model.Errorf(model.CodeBoot, "%w", saidSo(spec.RunDir, err))
 	}
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.StartLimit)
 	defer cancel()
@@ -84,20 +84,27 @@ func spawn(spec vmm.Spec, host Host, files *runFiles) (*proc.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = child.Release() }()
 	confine(child.Pid)
-	id, err := proc.Identify(child.Pid) // it is not reaped yet, so the number is its own
+	process, err := hold(child.Pid)
 	if err != nil {
-		return nil, errors.Join(err, child.Kill())
+		_ = child.Kill()
+		_, _ = child.Wait()
+		return nil, err
+	}
+	return process, child.Release()
+}
+
+// hold opens a child that nobody has reaped yet, so that its number is its own.
+func hold(pid int) (*proc.Process, error) {
+	id, err := proc.Identify(pid)
+	if err != nil {
+		return nil, err
 	}
 	process, err := proc.Open(id)
 	if errors.Is(err, proc.ErrGone) {
-		return nil, saidSo(spec.RunDir, err)
+		return nil, errEnded
 	}
-	if err != nil {
-		return nil, errors.Join(err, child.Kill())
-	}
-	return process, nil
+	return process, err
 }
 
 // oomScore lets the kernel prefer VMs to the daemon when memory is short.
@@ -133,16 +140,29 @@ func greet(ctx context.Context, runDir, name string) (*monitor, error) {
 // endLimit bounds waiting for the end of a killed process.
 const endLimit = 10 * time.Second
 
+var errEnded = errors.New("it ended at once")
+
 // startError ends a process that did not come up and says why. What QEMU
 // wrote to its log tells more than a connection that was closed.
 func startError(ctx context.Context, runDir string, process *proc.Process, cause error) error {
-	timedOut := errors.Is(ctx.Err(), context.DeadlineExceeded)
-	killErr := end(ctx, process)
 	code := model.CodeBoot
-	if timedOut {
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		code, cause = model.CodeTimeout, fmt.Errorf("it did not answer in time: %w", cause)
+	case ctx.Err() != nil:
+		code = model.CodeCanceled
+	case connectionEnded(cause):
+		cause = errEnded
 	}
+	killErr := end(ctx, process)
 	return errors.Join(model.Errorf(code, "%w", saidSo(runDir, cause)), killErr)
+}
+
+// connectionEnded reports whether the monitor's end of the connection is gone,
+// as it is a moment before the process is.
+func connectionEnded(err error) bool {
+	var errno unix.Errno
+	return errors.Is(err, errMonitorClosed) || errors.As(err, &errno)
 }
 
 func end(ctx context.Context, process *proc.Process) error {
