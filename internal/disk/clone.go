@@ -22,7 +22,7 @@ const (
 
 // Options say what a clone may be.
 type Options struct {
-	SizeBytes    int64 // of the disk; 0: the base's. Never less than it
+	SizeBytes    int64 // of the disk; 0: the base's. Never less than it; rounded up to 4 KiB
 	AllowOverlay bool  // the driver takes qcow2
 }
 
@@ -44,16 +44,16 @@ func Clone(ctx context.Context, base, dir string, opt Options) (Result, error) {
 	raw := Result{filepath.Join(dir, model.RootRawFile), vmm.Raw, Reflink}
 	err = writeWhole(raw.Path, func(f *os.File) error { return reflink(f, base, size) })
 	if err == nil || !cannotReflink(err) {
-		return raw, explain(base, err)
+		return raw, explain("cloning", base, err)
 	}
 	if opt.AllowOverlay {
 		over := Result{filepath.Join(dir, model.RootQcowFile), vmm.Qcow2, Overlay}
 		err = writeWhole(over.Path, func(f *os.File) error { return writeOverlay(f, base, size) })
-		return over, explain(base, err)
+		return over, explain("cloning", base, err)
 	}
 	raw.Method = Copy
 	err = writeWhole(raw.Path, func(f *os.File) error { return copySparse(ctx, f, base, size) })
-	return raw, explain(base, err)
+	return raw, explain("cloning", base, err)
 }
 
 func sizeFor(base string, asked int64) (int64, error) {
@@ -64,25 +64,42 @@ func sizeFor(base string, asked int64) (int64, error) {
 	if asked != 0 && asked < st.Size() {
 		return 0, model.Errorf(model.CodeInvalid, "a disk of %d bytes cannot hold %s of %d bytes", asked, base, st.Size())
 	}
-	const sector = 4096
-	return max(asked, st.Size()) / sector * sector, nil
+	return roundUp(max(asked, st.Size())), nil
 }
 
-// writeWhole makes a file that is whole or absent. It is not synced: a VM
-// that was being created when the host lost power is removed at recovery.
+// roundUp returns size as a multiple of the largest usual sector.
+func roundUp(size int64) int64 {
+	const sector = 4096
+	return (size + sector - 1) / sector * sector
+}
+
+// writeWhole makes a file that is whole or absent, even if the host loses
+// power: a VM may be recorded as soon as its disk is there.
 func writeWhole(path string, fill func(*os.File) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".disk-*")
 	if err != nil {
 		return err
 	}
-	err = errors.Join(fill(f), f.Close())
+	if err = fill(f); err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return nil
+	return syncDir(filepath.Dir(path))
+}
+
+// syncDir makes a rename durable.
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // reflink shares base's blocks (ioctl_ficlone(2)).
@@ -108,14 +125,14 @@ func cannotReflink(err error) bool {
 	return false
 }
 
-// explain gives the error of a clone its code.
-func explain(base string, err error) error {
+// explain says what err kept from being done, with the code of a full disk.
+func explain(doing, path string, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
-		return model.Errorf(model.CodeNoSpace, "cloning %s: %w", base, err).
+		return model.Errorf(model.CodeNoSpace, "%s %s: %w", doing, path, err).
 			WithHint("free some space: `banger ps` and `banger image list` show what is kept")
 	}
-	return fmt.Errorf("cloning %s: %w", base, err)
+	return fmt.Errorf("%s %s: %w", doing, path, err)
 }

@@ -3,6 +3,7 @@ package disk_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -136,4 +137,83 @@ func TestCloneRefuses(t *testing.T) {
 		return // a reflink is done before anybody could cancel it
 	}
 	onlyFile(t, dir, "")
+}
+
+func TestSizeIsRoundedUp(t *testing.T) {
+	t.Parallel()
+	from := filepath.Join(t.TempDir(), "base")
+	if err := os.WriteFile(from, bytes.Repeat([]byte("x"), 5000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := disk.Clone(t.Context(), from, t.TempDir(), disk.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b := read(t, got.Path); len(b) != 8192 || !bytes.HasPrefix(b, read(t, from)) {
+		t.Errorf("%d bytes", len(b))
+	}
+}
+
+func TestGrow(t *testing.T) {
+	t.Parallel()
+	for _, overlay := range []bool{false, true} {
+		from := base(t)
+		got, err := disk.Clone(t.Context(), from, t.TempDir(), disk.Options{AllowOverlay: overlay})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := disk.Grow(got.Path, got.Format, 3<<30+1); err != nil {
+			t.Fatal(err)
+		}
+		if size := virtualSize(t, got); size != 3<<30+4096 {
+			t.Errorf("%s: %d bytes", got.Method, size)
+		}
+		if err := disk.Grow(got.Path, got.Format, 4<<20); model.CodeOf(err) != model.CodeInvalid {
+			t.Errorf("%s: shrinking: %v", got.Method, err)
+		}
+		if size := virtualSize(t, got); size != 3<<30+4096 {
+			t.Errorf("%s: %d bytes after a refusal", got.Method, size)
+		}
+	}
+}
+
+// virtualSize is the size of a disk as QEMU sees it, which also checks it.
+func virtualSize(t *testing.T, d disk.Result) int64 {
+	t.Helper()
+	if d.Format == vmm.Raw {
+		st, err := os.Stat(d.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Size()
+	}
+	if _, err := exec.LookPath("qemu-img"); err != nil {
+		t.Skip("qemu-img is not installed")
+	}
+	if out, err := exec.CommandContext(t.Context(), "qemu-img", "check", d.Path).CombinedOutput(); err != nil {
+		t.Errorf("qemu-img check: %v\n%s", err, out)
+	}
+	out, err := exec.CommandContext(t.Context(), "qemu-img", "info", "--output=json", d.Path).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var info struct {
+		Size int64 `json:"virtual-size"`
+	}
+	if err := json.Unmarshal(out, &info); err != nil {
+		t.Fatal(err)
+	}
+	return info.Size
+}
+
+func TestGrowRefusesForeignFiles(t *testing.T) {
+	t.Parallel()
+	from := base(t)
+	before := read(t, from)
+	if err := disk.Grow(from, vmm.Qcow2, 1<<30); model.CodeOf(err) != model.CodeIntegrity {
+		t.Errorf("a raw file as qcow2: %v", err)
+	}
+	if !bytes.Equal(read(t, from), before) {
+		t.Error("it was changed")
+	}
 }
