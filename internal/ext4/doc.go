@@ -1,0 +1,33 @@
+// Package ext4 writes and reads ext4 filesystems in image files. It needs no privilege, no mount and
+// no external program, and it knows nothing of where the files come from.
+//
+// # Writing
+//
+// A [Writer] is used in two phases. While the tree is still unknown, any number of goroutines stream
+// file bodies straight to their final blocks, each through a [Stream] of its own. When the tree is
+// known, [Writer.Finish] writes everything else: inodes, directories, bitmaps, descriptors, journal.
+// A body that no inode of the tree refers to costs nothing in the result.
+//
+// The layout makes this possible: the only places that ext4 fixes are the superblock and descriptor
+// copies at the start of the sparse_super groups, and these have one constant size here (room for a
+// growth to 2 TiB). Bodies fill the space between them from the front; bitmaps, inode tables and the
+// journal follow behind, where flex_bg allows them.
+//
+//	| super, descriptors, reserved | bodies ... | directories, xattrs | journal | bitmaps, inode tables | free ... |
+//
+// Free blocks of a finished image always read as zeros, and are holes where the file can have them.
+//
+// # Determinism
+//
+// The same options, the same bodies streamed in the same order through one Stream at a time, and an
+// equal tree give the same bytes. Streams that run side by side take runs of blocks as they need them,
+// so the placement of bodies then depends on timing; nothing that a guest can see through the
+// filesystem does. (Placing by stream would need each layer's size beforehand, or a copy afterwards.)
+//
+// # Reading
+//
+// [Open] reads what this package, mke2fs or a guest kernel wrote. Its input is hostile: it verifies
+// every checksum that the format has, bounds every length and follows no symbolic link.
+//
+// The format is described in the kernel's Documentation/filesystems/ext4 and in fs/ext4/ext4.h.
+package ext4
