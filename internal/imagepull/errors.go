@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"golang.org/x/sys/unix"
 
-	"banger/internal/imagemgr"
 	"banger/internal/model"
 )
 
@@ -29,7 +28,7 @@ type statusError struct {
 func (e *statusError) Error() string {
 	msg := fmt.Sprintf("the registry answered %d %s", e.status, http.StatusText(e.status))
 	if e.text != "" {
-		msg += fmt.Sprintf(": %q", e.text)
+		msg += ": " + model.Printable(e.text)
 	}
 	return msg
 }
@@ -90,7 +89,7 @@ func withSuggestions(err error, ref Ref) error {
 		return err
 	}
 	known := CatalogNames()
-	near := imagemgr.Nearest(familiar(ref), known)
+	near := model.Nearest(ref.familiar(), known)
 	if len(near) == 0 {
 		return e.WithHint("check the name and the tag; known without a registry: %s", strings.Join(known, ", "))
 	}

@@ -26,6 +26,7 @@ type Image struct {
 type layer struct {
 	digest Digest // of the blob, "" when not known before it is read
 	diffID Digest // of the archive, "" when nothing is promised
+	size   int64  // of the blob, 0 when not known
 
 	// open returns the blob: verified, or of a source that is trusted.
 	open func(ctx context.Context, report model.Report) (io.ReadCloser, error)
@@ -37,13 +38,12 @@ type layer struct {
 
 // newImage returns the image that a manifest describes; open makes the layer
 // of a descriptor.
-func newImage(kind, reference string, c *chosen, open func(descriptor) layer) *Image {
+func newImage(kind string, c *chosen, open func(descriptor) layer) *Image {
 	img := &Image{
 		Key:     string(c.digest),
 		Config:  c.config.image(),
 		Created: c.config.created(),
 		Source: model.ImageSource{
-			Reference:      reference,
 			Kind:           kind,
 			ManifestDigest: string(c.digest),
 			ConfigDigest:   string(c.manifest.Config.Digest),
@@ -52,7 +52,7 @@ func newImage(kind, reference string, c *chosen, open func(descriptor) layer) *I
 	}
 	for i, d := range c.manifest.Layers {
 		l := open(d)
-		l.digest, l.diffID = d.Digest, Digest(c.config.RootFS.DiffIDs[i])
+		l.digest, l.diffID, l.size = d.Digest, Digest(c.config.RootFS.DiffIDs[i]), d.Size
 		img.layers = append(img.layers, l)
 		img.Source.Layers = append(img.Source.Layers, string(d.Digest))
 	}

@@ -21,7 +21,7 @@ func memberPath(name string, limits Limits) (string, error) {
 	if len(name) > limits.PathBytes+2 { // "./" does not count
 		return "", limitError("path_bytes", limits.PathBytes, "file name %.40q... has %d bytes", name, len(name))
 	}
-	if isClean(name) {
+	if len(name) <= limits.PathBytes && isClean(name) {
 		return name, nil
 	}
 	var parts []string

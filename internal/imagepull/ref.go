@@ -114,6 +114,20 @@ func (r Ref) DefaultName() string {
 	return objectName(base, suffix(r.tag))
 }
 
+// familiar returns a registry reference as people write it, without the
+// default registry.
+func (r Ref) familiar() string {
+	if r.image == nil {
+		return r.text
+	}
+	repo := r.image.Context()
+	short := repo.RepositoryStr() + ":" + r.image.Identifier()
+	if repo.RegistryStr() != name.DefaultRegistry {
+		return repo.RegistryStr() + "/" + short
+	}
+	return strings.TrimPrefix(short, "library/")
+}
+
 // suffix leaves out the tag that says nothing.
 func suffix(tag string) string {
 	if tag == name.DefaultTag {
