@@ -22,7 +22,7 @@ type Staging struct {
 // NewStaging makes an empty staging directory for the object id below parent,
 // which is made too.
 func NewStaging(parent, id string) (Staging, error) {
-	s := Staging{Dir: filepath.Join(parent, id+model.StagingExt), Final: filepath.Join(parent, id)}
+	s := Existing(parent, id)
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return s, fmt.Errorf("making %s: %w", parent, err)
 	}
@@ -30,6 +30,12 @@ func NewStaging(parent, id string) (Staging, error) {
 		return s, fmt.Errorf("making the staging directory: %w", err)
 	}
 	return s, nil
+}
+
+// Existing returns the staging directory of an object that is published, to
+// retire or remove it.
+func Existing(parent, id string) Staging {
+	return Staging{Dir: filepath.Join(parent, id+model.StagingExt), Final: filepath.Join(parent, id)}
 }
 
 // Path returns the path of name while it is staged.
@@ -57,13 +63,19 @@ func (s Staging) Publish() error {
 // Abort removes what is staged. After Publish it does nothing.
 func (s Staging) Abort() error { return os.RemoveAll(s.Dir) }
 
-// Remove takes away a published directory so that a crash on the way leaves a
-// staging directory, which Sweep removes, and never half an object.
-func (s Staging) Remove() error {
+// Retire makes what was published a staging directory again, durably, so that
+// a crash while it is removed leaves what Sweep removes and never half an
+// object. Something that was not published is fine.
+func (s Staging) Retire() error {
 	if err := os.Rename(s.Final, s.Dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("removing: %w", err)
+		return fmt.Errorf("retiring: %w", err)
 	}
-	if err := SyncDir(filepath.Dir(s.Final)); err != nil {
+	return SyncDir(filepath.Dir(s.Final))
+}
+
+// Remove takes away what is staged or published.
+func (s Staging) Remove() error {
+	if err := s.Retire(); err != nil {
 		return err
 	}
 	return s.Abort()

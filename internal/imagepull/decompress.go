@@ -6,9 +6,9 @@ import (
 	"errors"
 	"io"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"banger/internal/inflate"
 	"banger/internal/model"
 )
 
@@ -40,7 +40,7 @@ func formatOf(head []byte) string {
 // decompress returns the archive in blob, whose format is told by its first
 // bytes and not by its media type. Reading to the end checks the checksums.
 func decompress(blob io.Reader, limits Limits) (io.ReadCloser, error) {
-	buf := bufio.NewReaderSize(blob, 128<<10)
+	buf := bufio.NewReaderSize(blob, 16) // for the peek; longer reads pass it by
 	head, err := buf.Peek(6)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -49,7 +49,7 @@ func decompress(blob io.Reader, limits Limits) (io.ReadCloser, error) {
 	case "tar":
 		return io.NopCloser(buf), nil
 	case "gzip":
-		return gzip.NewReader(buf)
+		return io.NopCloser(inflate.NewReader(buf)), nil
 	case "zstd":
 		d, err := zstd.NewReader(buf, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(limits.WindowBytes))
