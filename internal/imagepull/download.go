@@ -44,7 +44,7 @@ func (r *registry) layer(d descriptor) layer {
 // download appends what is missing of a blob, across breaks of the connection.
 func (r *registry) download(ctx context.Context, in *ingest, report model.Report) error {
 	return r.backoff.retry(ctx, func() (bool, error) {
-		if in.offset == in.size {
+		if in.offset == in.size && in.size > 0 {
 			return true, nil
 		}
 		before := in.offset
@@ -57,22 +57,37 @@ func (r *registry) download(ctx context.Context, in *ingest, report model.Report
 func (r *registry) downloadOnce(ctx context.Context, in *ingest, report model.Report) error {
 	ctx, watch := newWatchdog(ctx, r.limits.Stall)
 	defer watch.stop()
-	resp, err := r.get(ctx, "blobs/"+string(in.digest), "", in.offset)
+	resp, err := r.getBlob(ctx, in)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	if err := seekTo(in, resp); err != nil {
-		return err
-	}
 	meter := &meter{in: in, report: report, watch: watch}
 	if _, err := io.CopyBuffer(meter, resp.Body, make([]byte, copyBuffer)); err != nil {
 		return causeOf(ctx, err)
 	}
-	if in.offset < in.size {
-		return fmt.Errorf("reading blob %s: %w", in.digest.Short(), io.ErrUnexpectedEOF)
+	return nil // an answer that ends well before the blob does is for commit to refuse
+}
+
+// getBlob asks for what is missing of a blob, or for all of it when the
+// registry cannot continue.
+func (r *registry) getBlob(ctx context.Context, in *ingest) (*http.Response, error) {
+	path := "blobs/" + string(in.digest)
+	resp, err := r.get(ctx, path, "", in.offset)
+	if statusOf(err) == http.StatusRequestedRangeNotSatisfiable && in.offset > 0 {
+		if err := in.reset(); err != nil {
+			return nil, err
+		}
+		resp, err = r.get(ctx, path, "", 0)
 	}
-	return nil
+	if err != nil {
+		return nil, err
+	}
+	if err := seekTo(in, resp); err != nil {
+		_ = resp.Body.Close()
+		return nil, err
+	}
+	return resp, nil
 }
 
 // seekTo makes the ingest continue where the answer does: at its offset, or

@@ -68,6 +68,9 @@ func registryError(host string, err error) error {
 	case errors.As(err, &cert):
 		return model.Errorf(model.CodeIntegrity, "registry %s shows a certificate that is not trusted: %w", host, err).
 			WithHint("add its authority to this host's certificates")
+	case status != 0:
+		return model.Errorf(model.CodeUnreachable, "registry %s cannot serve it: %w", host, err).
+			WithHint("pull again later: what has arrived is kept")
 	}
 	return model.Errorf(model.CodeUnreachable, "registry %s cannot be reached: %w", host, err).
 		WithHint("check the name and this host's network, then pull again: what has arrived is kept")
