@@ -1,6 +1,7 @@
 package imagepull
 
 import (
+	"fmt"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -53,6 +54,9 @@ func ParseRef(s string) (Ref, error) {
 
 func parseRegistryRef(s string) (Ref, error) {
 	image, err := name.ParseReference(s)
+	if err == nil {
+		err = checkGrammar(image)
+	}
 	if err != nil {
 		return Ref{}, model.Errorf(model.CodeInvalid, "%.200q is no image reference: %w", s, err).
 			WithHint("references look like debian:bookworm, registry.example/team/app:v1, oci:/dir:tag or tar:/file")
@@ -65,6 +69,24 @@ func parseRegistryRef(s string) (Ref, error) {
 	return Ref{kind: KindRegistry, text: image.Name(), image: image}, nil
 }
 
+// The grammar of distribution-spec, "Pulling manifests", which the library
+// does not hold references to.
+var (
+	repositoryRE = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
+	tagRE        = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
+)
+
+func checkGrammar(image name.Reference) error {
+	repo := image.Context()
+	if !repositoryRE.MatchString(repo.RepositoryStr()) || strings.HasPrefix(repo.RegistryStr(), ".") {
+		return fmt.Errorf("repository %q is not well-formed", repo.Name())
+	}
+	if tag, ok := image.(name.Tag); ok && !tagRE.MatchString(tag.TagStr()) {
+		return fmt.Errorf("tag %q is not well-formed", tag.TagStr())
+	}
+	return nil
+}
+
 // isPath tells a file from a repository that is called oci or tar.
 func isPath(s string) bool { return strings.HasPrefix(s, "/") || strings.HasPrefix(s, ".") }
 
@@ -72,6 +94,9 @@ func parseLayoutRef(s string) (Ref, error) {
 	dir, tag := s, ""
 	if i := strings.LastIndexByte(s, ':'); i > strings.LastIndexByte(s, '/') {
 		dir, tag = s[:i], s[i+1:]
+	}
+	if strings.Contains(dir, ":") || tag == "" && dir != s {
+		return Ref{}, model.Errorf(model.CodeInvalid, "oci:%.200q is neither a directory nor a directory and a tag", s)
 	}
 	return parseFileRef(KindOCILayout, dir, tag)
 }
