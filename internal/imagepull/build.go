@@ -75,7 +75,7 @@ func (p *Puller) build(ctx context.Context, img *Image, f *os.File, opt BuildOpt
 	if err != nil {
 		return Built{}, err
 	}
-	root, err := p.flatten(ctx, layers, w)
+	root, err := p.flatten(ctx, layers)
 	if err != nil {
 		return Built{}, err
 	}
@@ -165,9 +165,8 @@ func layerError(ctx context.Context, i int, layers []layer, err error) error {
 		WithHint("pull again")
 }
 
-// flatten merges layers, lowest first, and gives back the space of contents
-// that no name leads to.
-func (p *Puller) flatten(ctx context.Context, layers []unpacked, w *ext4.Writer) (*ext4.Node, error) {
+// flatten merges layers, lowest first.
+func (p *Puller) flatten(ctx context.Context, layers []unpacked) (*ext4.Node, error) {
 	t := newTree(p.limits)
 	for i, l := range layers {
 		if err := ctx.Err(); err != nil {
@@ -176,9 +175,6 @@ func (p *Puller) flatten(ctx context.Context, layers []unpacked, w *ext4.Writer)
 		if err := t.apply(l.entries); err != nil {
 			return nil, model.Errorf(model.CodeOf(err), "merging layer %d of %d: %w", i+1, len(layers), err)
 		}
-	}
-	for _, body := range t.unused() {
-		w.Discard(body)
 	}
 	return t.root, nil
 }

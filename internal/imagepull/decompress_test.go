@@ -96,7 +96,7 @@ func TestPacking(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			_, _, _, err := imagepull.FlattenArchives(context.Background(), limits, model.Discard, c.blob)
+			_, _, err := imagepull.FlattenArchives(context.Background(), limits, model.Discard, c.blob)
 			if model.CodeOf(err) != c.code || err != nil && !strings.Contains(err.Error(), c.says) {
 				t.Errorf("error %v (%s), want %q with %q", err, model.CodeOf(err), c.code, c.says)
 			}
@@ -119,7 +119,7 @@ func TestSparse(t *testing.T) {
 	header := rawHeader("s", 'S', map[int]string{
 		124: "00000000004\x00", 257: "ustar  \x00", 386: "00004000000\x00", 398: "00000000004\x00", 483: "00004000004\x00"})
 	layer := append(header, append([]byte("data"), make([]byte, 508)...)...)
-	root, contents, _, err := imagepull.FlattenArchives(context.Background(), imagepull.DefaultLimits(), model.Discard, layer)
+	root, contents, err := imagepull.FlattenArchives(context.Background(), imagepull.DefaultLimits(), model.Discard, layer)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestSparse(t *testing.T) {
 	}
 	limits := imagepull.DefaultLimits()
 	limits.OutputBytes = 1 << 20
-	if _, _, _, err := imagepull.FlattenArchives(context.Background(), limits, model.Discard, layer); model.CodeOf(err) != model.CodeLimit {
+	if _, _, err := imagepull.FlattenArchives(context.Background(), limits, model.Discard, layer); model.CodeOf(err) != model.CodeLimit {
 		t.Errorf("above the limit: %v", err)
 	}
 }
@@ -141,7 +141,7 @@ func FuzzUnpack(f *testing.F) {
 	limits := imagepull.DefaultLimits()
 	limits.OutputBytes, limits.Lookups = 16<<20, 1<<20
 	f.Fuzz(func(t *testing.T, lower, upper []byte) {
-		root, _, _, err := imagepull.FlattenArchives(context.Background(), limits, model.Discard, lower, upper)
+		root, _, err := imagepull.FlattenArchives(context.Background(), limits, model.Discard, lower, upper)
 		if err == nil && root == nil {
 			t.Error("neither a tree nor an error")
 		}

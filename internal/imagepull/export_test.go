@@ -30,19 +30,19 @@ func (c *Contents) Of(n *ext4.Node) []byte {
 }
 
 // FlattenArchives unpacks and merges layers as BuildExt4 does.
-func FlattenArchives(ctx context.Context, limits Limits, report model.Report, archives ...[]byte) (*ext4.Node, *Contents, int, error) {
+func FlattenArchives(ctx context.Context, limits Limits, report model.Report, archives ...[]byte) (*ext4.Node, *Contents, error) {
 	u := &unpacker{budget: &budget{limits: limits}, skipped: &skips{}}
 	contents := &Contents{}
 	tree := newTree(limits)
 	for _, a := range archives {
 		l, err := u.unpack(ctx, bytes.NewReader(a), "", contents)
 		if err != nil {
-			return nil, nil, 0, err
+			return nil, nil, err
 		}
 		if err := tree.apply(l.entries); err != nil {
-			return nil, nil, 0, err
+			return nil, nil, err
 		}
 	}
 	u.skipped.tell(report)
-	return tree.root, contents, len(tree.unused()), nil
+	return tree.root, contents, nil
 }

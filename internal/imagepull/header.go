@@ -99,7 +99,7 @@ func xattrs(h *tar.Header, format uint32, limits Limits, skipped *skips) (map[st
 		if size += len(name) + len(content); size > limits.XattrBytes {
 			return nil, limitError("xattr_bytes", limits.XattrBytes, "the extended attributes of %q are too large", h.Name)
 		}
-		if reason := refusedXattr(name, format); reason != "" {
+		if reason := refusedXattr(name, content, format); reason != "" {
 			skipped.add(reason)
 			continue
 		}
@@ -131,21 +131,16 @@ func xattrOf(record, value string) (name string, content []byte, ok bool) {
 }
 
 // refusedXattr returns why an attribute is left out, or "".
-func refusedXattr(name string, format uint32) string {
-	space, rest, _ := strings.Cut(name, ".")
+func refusedXattr(name string, value []byte, format uint32) string {
 	switch {
-	case rest == "" || len(rest) > maxNameBytes:
-		return "extended attributes without a proper name"
 	case name == "security.selinux":
 		return "SELinux labels, which are the guest's to give"
 	case strings.HasPrefix(name, "trusted.overlay.") || strings.HasPrefix(name, "user.overlay."):
 		return "overlay markers, which would fool overlays in the guest"
-	case space == "user" && format != unix.S_IFREG && format != unix.S_IFDIR:
+	case strings.HasPrefix(name, "user.") && format != unix.S_IFREG && format != unix.S_IFDIR:
 		return "user attributes on what is neither file nor directory"
-	case space == "user" || space == "trusted" || space == "security":
-		return ""
-	case name == "system.posix_acl_access" || name == "system.posix_acl_default":
-		return ""
+	case ext4.CheckXattr(name, value) != nil:
+		return "extended attributes that ext4 cannot keep"
 	}
-	return "extended attributes of an unknown namespace"
+	return ""
 }

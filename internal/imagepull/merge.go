@@ -63,15 +63,13 @@ func (t *tree) hide(e *entry, declares func(string) bool) error {
 		parent, base := splitPath(e.path)
 		dir, err := t.dir(parent, visit{stop: declares})
 		if dir != nil {
-			t.remove(dir, base)
+			delete(dir.Children, base)
 		}
 		return err
 	case opaque:
 		dir, err := t.dir(e.path, visit{stop: declares})
 		if dir != nil {
-			for name := range dir.Children {
-				t.remove(dir, name)
-			}
+			clear(dir.Children)
 		}
 		return err
 	case put, hardLink:
@@ -95,7 +93,7 @@ func (t *tree) put(e *entry) error {
 		describe(old, e.node)
 		return nil
 	}
-	t.set(dir, base, e.node)
+	set(dir, base, e.node)
 	return nil
 }
 
@@ -138,7 +136,7 @@ func (t *tree) link(e *entry) (bool, error) {
 		return false, err
 	}
 	if dir.Children[base] != target {
-		t.set(dir, base, target)
+		set(dir, base, target)
 	}
 	return true, nil
 }

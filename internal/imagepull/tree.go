@@ -21,7 +21,6 @@ type tree struct {
 	root    *ext4.Node
 	limits  Limits
 	lookups int64
-	dropped []*ext4.Node // what was replaced or removed, with all below
 }
 
 func newTree(limits Limits) *tree {
@@ -84,7 +83,7 @@ func (t *tree) dir(path string, v visit) (*ext4.Node, error) {
 				return nil, nil
 			}
 			next = impliedDir()
-			t.set(here, name, next)
+			set(here, name, next)
 		}
 		if trail = append(trail, next); len(trail) > t.limits.Depth {
 			return nil, limitError("depth", t.limits.Depth, "%.40q... is nested too deep", path)
@@ -113,47 +112,11 @@ func (t *tree) lookup(path string) (dir, node *ext4.Node, err error) {
 	return dir, dir.Children[base], nil
 }
 
-// set makes name in dir stand for n; what stood there is dropped.
-func (t *tree) set(dir *ext4.Node, name string, n *ext4.Node) {
-	t.remove(dir, name)
+// set makes name in dir stand for n, whatever stood there. Contents that no
+// name leads to any more cost nothing: the filesystem leaves them out.
+func set(dir *ext4.Node, name string, n *ext4.Node) {
 	if dir.Children == nil {
 		dir.Children = map[string]*ext4.Node{}
 	}
 	dir.Children[name] = n
-}
-
-func (t *tree) remove(dir *ext4.Node, name string) {
-	if old := dir.Children[name]; old != nil {
-		t.dropped = append(t.dropped, old)
-		delete(dir.Children, name)
-	}
-}
-
-// unused returns the contents that were written and that no name in the tree
-// leads to any more. A dropped name may have been one of several.
-func (t *tree) unused() []ext4.Body {
-	lost := map[*ext4.Node]bool{}
-	for _, n := range t.dropped {
-		eachFile(n, func(n *ext4.Node) { lost[n] = true })
-	}
-	if len(lost) == 0 {
-		return nil
-	}
-	eachFile(t.root, func(n *ext4.Node) { delete(lost, n) })
-	var bodies []ext4.Body
-	for n := range lost {
-		bodies = append(bodies, n.Body)
-	}
-	return bodies
-}
-
-// eachFile calls fn for every name of a regular file below n. The depth is
-// bounded by Limits.Depth.
-func eachFile(n *ext4.Node, fn func(*ext4.Node)) {
-	if isType(n, unix.S_IFREG) {
-		fn(n)
-	}
-	for _, child := range n.Children {
-		eachFile(child, fn)
-	}
 }
