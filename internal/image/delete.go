@@ -55,7 +55,7 @@ func (s *Service) DeleteImage(ctx context.Context, p rpc.NameParams) (model.Imag
 }
 
 func (s *Service) refuseUsed(ctx context.Context, img model.Image) error {
-	users, err := s.cfg.Users.Users(ctx, img.ID)
+	users, err := s.cfg.Users(ctx, img.ID)
 	if err != nil {
 		return model.Errorf(model.CodeOf(err), "looking for VMs of image %q: %w", img.Name, err)
 	}

@@ -14,10 +14,6 @@ import (
 	"banger/internal/rpc"
 )
 
-type users []string
-
-func (u users) Users(context.Context, string) ([]string, error) { return u, nil }
-
 // pulled returns a rig with one image.
 func pulled(t *testing.T, change func(*image.Config)) (*rig, model.Image) {
 	t.Helper()
@@ -46,7 +42,9 @@ func TestDeleteImage(t *testing.T) {
 
 func TestDeleteRefusesAUsedImage(t *testing.T) {
 	t.Parallel()
-	r, img := pulled(t, func(c *image.Config) { c.Users = users{"web", "db"} })
+	r, img := pulled(t, func(c *image.Config) {
+		c.Users = func(context.Context, string) ([]string, error) { return []string{"web", "db"}, nil }
+	})
 	_, err := r.DeleteImage(context.Background(), rpc.NameParams{Name: img.Name})
 	if model.CodeOf(err) != model.CodeConflict || !strings.Contains(err.Error(), "web, db") || !strings.Contains(model.HintOf(err), "banger vm delete web db") {
 		t.Errorf("%v, hint %q", err, model.HintOf(err))

@@ -36,12 +36,6 @@ type Kernels interface {
 	EnsureKernel(ctx context.Context, name string, report model.Report) (model.Kernel, error)
 }
 
-// Users tells who uses images.
-type Users interface {
-	// Users returns the names of the VMs that use the image.
-	Users(ctx context.Context, imageID string) ([]string, error)
-}
-
 // Config is what a Service is made of. Log, Now and Version have defaults.
 type Config struct {
 	Dir        string // holds one directory per image: model.Paths.Images
@@ -49,7 +43,8 @@ type Config struct {
 	Operations *operation.Service
 	Puller     Puller
 	Kernels    Kernels
-	Users      Users
+	// Users returns the names of the VMs that use an image.
+	Users func(ctx context.Context, imageID string) ([]string, error)
 
 	Version string           // of banger, for the record of where images come from
 	Log     *slog.Logger     // default: discards

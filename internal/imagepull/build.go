@@ -22,6 +22,7 @@ import (
 const (
 	maxDownloads = 4       // layers fetched at the same time
 	minimumSize  = 1 << 30 // bytes of a filesystem that is not given a size
+	blockSize    = 4096    // of ext4
 )
 
 // BuildOptions says how a root filesystem is to be.
@@ -80,8 +81,41 @@ func (p *Puller) build(ctx context.Context, img *Image, f *os.File, opt BuildOpt
 		return Built{}, err
 	}
 	opt.Stage("build")
-	stats, err := w.Finish(ctx, root, ext4.FinishOptions{SizeBytes: opt.SizeBytes})
-	return Built{SizeBytes: stats.SizeBytes, Layers: layerDigests(img, layers)}, err
+	size, err := sizeFor(ctx, w, root, opt.SizeBytes)
+	if err != nil {
+		return Built{}, err
+	}
+	if _, err := w.Finish(ctx, root, ext4.FinishOptions{SizeBytes: size}); err != nil {
+		return Built{}, ext4Error(err)
+	}
+	return Built{SizeBytes: size, Layers: layerDigests(img, layers)}, nil
+}
+
+// sizeFor returns the size of the filesystem for a tree: what is wanted, else
+// a quarter more than it needs and minimumSize at least.
+func sizeFor(ctx context.Context, w *ext4.Writer, root *ext4.Node, want int64) (int64, error) {
+	if want != 0 {
+		return want / blockSize * blockSize, nil
+	}
+	need, err := w.Need(ctx, root)
+	if err != nil {
+		return 0, ext4Error(err)
+	}
+	return max(need+need/4, minimumSize) / blockSize * blockSize, nil
+}
+
+// ext4Error classes what the filesystem cannot hold.
+func ext4Error(err error) error {
+	var size *ext4.SizeError
+	var node *ext4.NodeError
+	switch {
+	case errors.As(err, &size):
+		return model.Errorf(model.CodeInvalid, "the image does not fit: %w", err).
+			WithHint("leave the size out, or give at least --size %dM", size.Need>>20+1)
+	case errors.As(err, &node):
+		return model.Errorf(model.CodeUnsupported, "ext4 cannot hold the image: %w", err)
+	}
+	return err
 }
 
 // unpackAll fetches and unpacks the layers side by side, the largest first,
