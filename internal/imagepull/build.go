@@ -170,6 +170,9 @@ func (j *unpackJob) layer(ctx context.Context, i int) error {
 	if err = errors.Join(err, stream.Close()); err != nil {
 		return layerError(ctx, i, j.layers, err)
 	}
+	if j.layers[i].live {
+		j.arrive()
+	}
 	return nil
 }
 
@@ -183,10 +186,17 @@ func (j *unpackJob) fetch(ctx context.Context, i int) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, model.Errorf(model.CodeOf(err), "pulling layer %d of %d: %w", i+1, len(j.layers), err)
 	}
+	if !j.layers[i].live {
+		j.arrive()
+	}
+	return blob, nil
+}
+
+// arrive counts a layer that is here.
+func (j *unpackJob) arrive() {
 	if j.pending.Add(-1) == 0 {
 		j.arrived()
 	}
-	return blob, nil
 }
 
 // layerError names the layer, and looks whether our own copy of it is to blame.

@@ -27,6 +27,7 @@ type layer struct {
 	digest Digest // of the blob, "" when not known before it is read
 	diffID Digest // of the archive, "" when nothing is promised
 	size   int64  // of the blob, 0 when not known
+	live   bool   // the blob is made while it is read
 
 	// open returns the blob: verified, or of a source that is trusted.
 	open func(ctx context.Context, report model.Report) (io.ReadCloser, error)

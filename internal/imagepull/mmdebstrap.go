@@ -54,7 +54,7 @@ func (s *mmdebstrap) resolve(_ context.Context, want Platform, _ model.Report) (
 		Source:  model.ImageSource{Kind: KindMmdebstrap, Platform: want.String()},
 		Config:  config,
 		Created: time.Unix(s.spec.Epoch, 0).UTC(),
-		layers:  []layer{{open: s.open}},
+		layers:  []layer{{open: s.open, live: true}},
 	}, nil
 }
 

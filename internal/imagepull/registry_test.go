@@ -29,6 +29,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"go.uber.org/goleak"
 
 	"banger/internal/imagepull"
@@ -102,7 +103,8 @@ func (r *testRegistry) push(t *testing.T, archives ...[]byte) string {
 
 func newImage(t *testing.T, archives ...[]byte) v1.Image {
 	t.Helper()
-	img, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{
+	oci := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	img, err := mutate.ConfigFile(oci, &v1.ConfigFile{
 		OS: "linux", Architecture: "amd64", RootFS: v1.RootFS{Type: "layers"},
 		Config: v1.Config{Cmd: []string{"sh"}, Env: []string{"A=b"}, User: "1000", WorkingDir: "/w",
 			ExposedPorts: map[string]struct{}{"80/tcp": {}, "22/tcp": {}}},
@@ -111,7 +113,8 @@ func newImage(t *testing.T, archives ...[]byte) v1.Image {
 		t.Fatal(err)
 	}
 	for _, a := range archives {
-		layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(a)), nil })
+		layer, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(a)), nil },
+			tarball.WithMediaType(types.OCILayer))
 		if err != nil {
 			t.Fatal(err)
 		}
