@@ -36,6 +36,7 @@ type Cmd struct {
 
 	Stdin  io.Reader // nil: /dev/null
 	Stdout io.Writer // nil: kept in Result.Stdout
+	Stderr io.Writer // also gets standard error, as it comes; may be nil
 
 	MaxStdout int           // most bytes of Result.Stdout; 0: DefaultMaxStdout
 	Grace     time.Duration // time between SIGTERM and SIGKILL when ctx ends; 0: SIGKILL at once
@@ -111,6 +112,9 @@ func start(ctx context.Context, c Cmd, stdout io.Writer) (*process, error) {
 	cmd.Args[0] = c.Name
 	cmd.Dir, cmd.Env, cmd.Stdin = c.Dir, c.environ(), c.Stdin
 	cmd.Stdout, cmd.Stderr = stdout, p.stderr
+	if c.Stderr != nil {
+		cmd.Stderr = io.MultiWriter(p.stderr, c.Stderr)
+	}
 	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = defaultGrace
 	sig := unix.SIGKILL

@@ -39,6 +39,18 @@ func TestCommandReturnsOutput(t *testing.T) {
 	}
 }
 
+func TestStderrIsPassedOnAndKept(t *testing.T) {
+	t.Parallel()
+	var seen bytes.Buffer
+	c := sh(`echo one >&2; exit 3`)
+	c.Stderr = &seen
+	_, err := run.Command(t.Context(), c)
+	var e *run.Error
+	if !errors.As(err, &e) || e.Output != "one\n" || seen.String() != "one\n" {
+		t.Errorf("error %#v, seen %q", err, seen.String())
+	}
+}
+
 func TestClearEnv(t *testing.T) {
 	t.Parallel()
 	res, err := run.Command(t.Context(), run.Cmd{Name: "env", ClearEnv: true, Env: []string{"A=b"}})

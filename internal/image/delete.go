@@ -1,0 +1,67 @@
+package image
+
+import (
+	"context"
+	"os"
+	"strings"
+
+	"banger/internal/imagemgr"
+	"banger/internal/model"
+	"banger/internal/rpc"
+)
+
+// DeleteImage removes an image that no VM uses.
+//
+//	step     what                                         when the daemon dies after it
+//	find     the row                                      the image is there
+//	lock     no VM is made of it meanwhile                "
+//	users    VMs use it: refused, naming them             "
+//	retire   the directory becomes a staging directory    Recover removes it, then the row
+//	forget   the row goes; on failure the directory       Recover removes the directory
+//	         is put back
+//	remove   the staging directory goes                   Recover removes the rest
+//
+// Of an image that is not managed only the row goes: its files are the user's.
+func (s *Service) DeleteImage(ctx context.Context, p rpc.NameParams) (model.Image, error) {
+	img, err := s.ShowImage(ctx, p)
+	if err != nil {
+		return img, err
+	}
+	unlock, err := s.cfg.Operations.Lock(ctx, LockKey(img.ID))
+	if err != nil {
+		return img, err
+	}
+	defer unlock()
+	if err := s.refuseUsed(ctx, img); err != nil {
+		return img, err
+	}
+	if !img.Managed {
+		return img, s.cfg.Store.DeleteImage(ctx, img.ID)
+	}
+	dir := imagemgr.Existing(s.cfg.Dir, img.ID)
+	if err := dir.Retire(); err != nil {
+		return img, err
+	}
+	if err := s.cfg.Store.DeleteImage(ctx, img.ID); err != nil {
+		if back := os.Rename(dir.Dir, dir.Final); back != nil {
+			s.cfg.Log.Error("putting an image back", "image", img.Name, "err", back)
+		}
+		return img, model.Errorf(model.CodeOf(err), "deleting image %q: %w", img.Name, err)
+	}
+	if err := dir.Abort(); err != nil {
+		s.cfg.Log.Warn("files of a deleted image are left for the next start", "image", img.Name, "err", err)
+	}
+	return img, nil
+}
+
+func (s *Service) refuseUsed(ctx context.Context, img model.Image) error {
+	users, err := s.cfg.Users(ctx, img.ID)
+	if err != nil {
+		return model.Errorf(model.CodeOf(err), "looking for VMs of image %q: %w", img.Name, err)
+	}
+	if len(users) == 0 {
+		return nil
+	}
+	return model.Errorf(model.CodeConflict, "image %q is used by %s", img.Name, strings.Join(users, ", ")).
+		WithHint("delete the VMs first: banger vm delete %s", strings.Join(users, " "))
+}

@@ -1,0 +1,70 @@
+package image
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"banger/internal/imagepull"
+	"banger/internal/model"
+	"banger/internal/operation"
+	"banger/internal/rpc"
+)
+
+var _ rpc.ImageAPI = (*Service)(nil)
+
+// Store keeps the rows of images.
+type Store interface {
+	// InsertImage refuses a name that is taken with model.CodeConflict.
+	InsertImage(ctx context.Context, img model.Image) error
+	// Image finds by name, id or unique prefix of the id; else model.CodeNotFound.
+	Image(ctx context.Context, nameOrID string) (model.Image, error)
+	Images(ctx context.Context) ([]model.Image, error)
+	DeleteImage(ctx context.Context, id string) error
+}
+
+// Puller turns references into root filesystems; imagepull.Puller does.
+type Puller interface {
+	Resolve(ctx context.Context, ref imagepull.Ref, platform string, report model.Report) (*imagepull.Image, error)
+	BuildExt4(ctx context.Context, img *imagepull.Image, path string, opt imagepull.BuildOptions, report model.Report) (imagepull.Built, error)
+}
+
+// Kernels has the kernels of the catalog.
+type Kernels interface {
+	// EnsureKernel returns the kernel of that name, which is pulled when it
+	// is not here.
+	EnsureKernel(ctx context.Context, name string, report model.Report) (model.Kernel, error)
+}
+
+// Config is what a Service is made of. Log, Now and Version have defaults.
+type Config struct {
+	Dir        string // holds one directory per image: model.Paths.Images
+	Store      Store
+	Operations *operation.Service
+	Puller     Puller
+	Kernels    Kernels
+	// Users returns the names of the VMs that use an image.
+	Users func(ctx context.Context, imageID string) ([]string, error)
+
+	Version string           // of banger, for the record of where images come from
+	Log     *slog.Logger     // default: discards
+	Now     func() time.Time // default time.Now
+}
+
+// Service implements rpc.ImageAPI.
+type Service struct{ cfg Config }
+
+// New returns a Service. Recover is to be called before the first operation.
+func New(cfg Config) *Service {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Service{cfg: cfg}
+}
+
+// LockKey is the key of operation.Service.Lock that guards an image against
+// being deleted: whoever makes a VM of it holds it until the VM has its row.
+func LockKey(imageID string) string { return "image/" + imageID }

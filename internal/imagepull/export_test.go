@@ -1,0 +1,62 @@
+package imagepull
+
+import (
+	"bytes"
+	"context"
+	"io"
+
+	"banger/internal/ext4"
+	"banger/internal/model"
+)
+
+// Contents holds what the files of a tree have in them, which itself lies in
+// no image.
+type Contents struct {
+	stream  *ext4.Stream
+	inOrder [][]byte
+	of      map[*ext4.Node][]byte
+}
+
+// nowhere is an ext4.File that forgets.
+type nowhere struct{}
+
+func (nowhere) ReadAt([]byte, int64) (int, error)      { return 0, io.EOF }
+func (nowhere) WriteAt(p []byte, _ int64) (int, error) { return len(p), nil }
+func (nowhere) Truncate(int64) error                   { return nil }
+
+func (c *Contents) WriteBody(r io.Reader, size int64) (ext4.Body, error) {
+	var b bytes.Buffer
+	body, err := c.stream.WriteBody(io.TeeReader(r, &b), size)
+	c.inOrder = append(c.inOrder, b.Bytes())
+	return body, err
+}
+
+// Of returns the content of a file.
+func (c *Contents) Of(n *ext4.Node) []byte { return c.of[n] }
+
+// FlattenArchives unpacks and merges layers as BuildExt4 does.
+func FlattenArchives(ctx context.Context, limits Limits, report model.Report, archives ...[]byte) (*ext4.Node, *Contents, error) {
+	u := &unpacker{budget: &budget{limits: limits}, skipped: &skips{}}
+	w, err := ext4.Create(nowhere{}, ext4.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	contents := &Contents{stream: w.NewStream(), of: map[*ext4.Node][]byte{}}
+	tree := newTree(limits)
+	for _, a := range archives {
+		l, err := u.unpack(ctx, bytes.NewReader(a), "", contents)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, e := range l.entries {
+			if e.node != nil && e.node.Body.Size() > 0 {
+				contents.of[e.node], contents.inOrder = contents.inOrder[0], contents.inOrder[1:]
+			}
+		}
+		if err := tree.apply(l.entries); err != nil {
+			return nil, nil, err
+		}
+	}
+	u.skipped.tell(report)
+	return tree.root, contents, nil
+}

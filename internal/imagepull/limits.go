@@ -1,0 +1,79 @@
+package imagepull
+
+import (
+	"sync/atomic"
+	"time"
+
+	"banger/internal/model"
+)
+
+// Limits bound what an image may cost. Every one is counted before anything
+// is written or kept, and the error of one that is reached names it.
+type Limits struct {
+	OutputBytes   int64         // what all layers may unpack to
+	Entries       int64         // archive members of all layers
+	MetadataBytes int64         // names, link targets and extended attributes of all layers, in memory
+	Layers        int           // of one image
+	PathBytes     int           // of one member's name
+	Depth         int           // directories below each other
+	XattrBytes    int           // extended attributes of one file
+	ManifestBytes int64         // a manifest or an index
+	ConfigBytes   int64         // an image configuration
+	WindowBytes   uint64        // window of a zstd frame
+	Lookups       int64         // names looked up while merging
+	Stall         time.Duration // a transfer without progress
+}
+
+// DefaultLimits returns limits that ordinary images stay far below.
+func DefaultLimits() Limits {
+	return Limits{
+		OutputBytes:   64 << 30,
+		Entries:       5_000_000,
+		MetadataBytes: 1 << 30,
+		Layers:        512,
+		PathBytes:     4095,
+		Depth:         2048,
+		XattrBytes:    64 << 10,
+		ManifestBytes: 4 << 20,
+		ConfigBytes:   8 << 20,
+		WindowBytes:   128 << 20,
+		Lookups:       1 << 28,
+		Stall:         time.Minute,
+	}
+}
+
+// limitError says which limit was reached and how it is called.
+func limitError(setting string, limit any, format string, args ...any) *model.Error {
+	return model.Errorf(model.CodeLimit, format+" (limit %s = %v)", append(args, setting, limit)...).
+		WithHint("if the image is trusted, raise %s in the configuration", setting)
+}
+
+// budget counts what the layers of one image use of the limits; they run side
+// by side.
+type budget struct {
+	limits            Limits
+	archives          atomic.Int64 // bytes read of the archives, padding included
+	contents          atomic.Int64 // bytes of files, holes included
+	entries, metadata atomic.Int64
+}
+
+func (b *budget) spendArchive(n int) error { return b.spendOutput(&b.archives, int64(n)) }
+
+func (b *budget) spendContent(n int64) error { return b.spendOutput(&b.contents, n) }
+
+func (b *budget) spendOutput(spent *atomic.Int64, n int64) error {
+	if n < 0 || n > b.limits.OutputBytes || spent.Add(n) > b.limits.OutputBytes {
+		return limitError("output_bytes", b.limits.OutputBytes, "the layers unpack to too much data")
+	}
+	return nil
+}
+
+func (b *budget) spendEntry(metadata int) error {
+	if b.entries.Add(1) > b.limits.Entries {
+		return limitError("entries", b.limits.Entries, "the layers hold too many files")
+	}
+	if b.metadata.Add(int64(metadata)) > b.limits.MetadataBytes {
+		return limitError("metadata_bytes", b.limits.MetadataBytes, "the layers hold too many bytes of names and attributes")
+	}
+	return nil
+}

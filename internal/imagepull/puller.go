@@ -1,0 +1,159 @@
+package imagepull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"banger/internal/model"
+)
+
+// Config is what a Puller is made of. Cache is needed; the rest has defaults.
+type Config struct {
+	Cache      *Cache
+	Limits     Limits            // default DefaultLimits
+	Keychain   authn.Keychain    // default: what docker and podman have logged in to
+	Transport  http.RoundTripper // default: direct or by the environment's proxy
+	Backoff    time.Duration     // before the second attempt at a request; default 500 ms
+	Probe      time.Duration     // for the first contact with a registry; default 12 s
+	Mmdebstrap string            // program; default mmdebstrap, from PATH
+}
+
+// Puller resolves references and builds root filesystems of them. It may be
+// used by several goroutines.
+type Puller struct {
+	cache      *Cache
+	limits     Limits
+	keychain   authn.Keychain
+	transport  http.RoundTripper
+	backoff    backoff
+	probe      time.Duration
+	mmdebstrap string
+}
+
+// New returns a Puller.
+func New(cfg Config) *Puller {
+	if cfg.Limits == (Limits{}) {
+		cfg.Limits = DefaultLimits()
+	}
+	if cfg.Keychain == nil {
+		cfg.Keychain = authn.DefaultKeychain
+	}
+	if cfg.Transport == nil {
+		cfg.Transport = newTransport()
+	}
+	if cfg.Backoff == 0 {
+		cfg.Backoff = 500 * time.Millisecond
+	}
+	if cfg.Probe == 0 {
+		cfg.Probe = probeTimeout
+	}
+	if cfg.Mmdebstrap == "" {
+		cfg.Mmdebstrap = "mmdebstrap"
+	}
+	return &Puller{
+		cache:      cfg.Cache,
+		limits:     cfg.Limits,
+		keychain:   cfg.Keychain,
+		transport:  encryptedOnly{cfg.Transport},
+		backoff:    backoff{cfg.Backoff},
+		probe:      cfg.Probe,
+		mmdebstrap: cfg.Mmdebstrap,
+	}
+}
+
+// source is one place where an image is looked for.
+type source interface {
+	// resolve finds the image for a platform. Only an error of
+	// model.CodeUnreachable lets the next source be tried.
+	resolve(ctx context.Context, want Platform, report model.Report) (*Image, error)
+	// String names the source for people.
+	String() string
+}
+
+// Resolve finds the image that ref names, for platform (see ParsePlatform).
+// Errors are of CodeNotFound, CodeUnauthorized, CodeUnreachable,
+// CodeIntegrity, CodeUnsupported or CodeLimit.
+func (p *Puller) Resolve(ctx context.Context, ref Ref, platform string, report model.Report) (*Image, error) {
+	want, err := ParsePlatform(platform)
+	if err != nil {
+		return nil, err
+	}
+	sources, err := p.sources(ref)
+	if err != nil {
+		return nil, err
+	}
+	var failed []error
+	for i, src := range sources {
+		img, err := src.resolve(ctx, want, report)
+		if err == nil {
+			img.Source.Reference = ref.String()
+			return img, nil
+		}
+		if failed = append(failed, err); model.CodeOf(err) != model.CodeUnreachable {
+			break
+		}
+		if i+1 < len(sources) {
+			report(model.Progress{Note: fmt.Sprintf("%s cannot be reached: trying %s", src, sources[i+1])})
+		}
+	}
+	last := failed[len(failed)-1]
+	return nil, withSuggestions(model.Errorf(model.CodeOf(last), "resolving %s: %w", ref.familiar(), last), ref)
+}
+
+// sources returns the places where ref is looked for, in order.
+func (p *Puller) sources(ref Ref) ([]source, error) {
+	switch {
+	case ref.kind == KindOCILayout:
+		return []source{&layoutSource{dir: ref.path, tag: ref.tag, limits: p.limits}}, nil
+	case ref.kind == KindTar:
+		return []source{&tarSource{file: ref.path}}, nil
+	case ref.image != nil:
+		return []source{&registrySource{puller: p, ref: ref.image}}, nil
+	case ref.entry == nil:
+		return nil, errors.New("a reference that was not parsed")
+	}
+	var sources []source
+	for _, s := range ref.entry.Sources {
+		if s.Mmdebstrap != nil {
+			sources = append(sources, &mmdebstrap{program: p.mmdebstrap, spec: *s.Mmdebstrap})
+			continue
+		}
+		image, err := name.ParseReference(s.OCI)
+		if err != nil {
+			return nil, fmt.Errorf("reading the catalog: %w", err)
+		}
+		sources = append(sources, &registrySource{puller: p, ref: image})
+	}
+	return sources, nil
+}
+
+// registrySource is an image in a registry.
+type registrySource struct {
+	puller *Puller
+	ref    name.Reference
+}
+
+func (s *registrySource) String() string { return "registry " + s.ref.Context().RegistryStr() }
+
+func (s *registrySource) resolve(ctx context.Context, want Platform, _ model.Report) (*Image, error) {
+	r, err := s.puller.connect(ctx, s.ref)
+	if err != nil {
+		return nil, err
+	}
+	d, doc, err := r.root(ctx, s.ref)
+	if err != nil {
+		return nil, err
+	}
+	c := chooser{docs: r, want: want, limits: r.limits}
+	found, err := c.choose(ctx, d, doc)
+	if err != nil {
+		return nil, err
+	}
+	return newImage(KindRegistry, found, r.layer), nil
+}
