@@ -13,7 +13,7 @@ import (
 const capNetRaw = "\x01\x00\x00\x02" + "\x00\x20\x00\x00\x00\x00\x00\x00" + "\x00\x00\x00\x00\x00\x00\x00\x00"
 
 // multiLower is what multiUpper then hides, links to and replaces.
-func multiLower(busybox []byte) []entry {
+func multiLower(busybox, probe []byte) []entry {
 	layer := []entry{
 		dir("opt/app", 0o755),
 		file("opt/app/kept", 0o644, "kept\n"),
@@ -40,7 +40,7 @@ func multiLower(busybox []byte) []entry {
 
 		dir("opt/bin", 0o755),
 		file("opt/bin/capable", 0o755, string(busybox)).xattr("security.capability", capNetRaw),
-		file("opt/bin/suid", 0o4755, string(busybox)),
+		file("opt/bin/suid", 0o4755, string(probe)),
 		file("opt/bin/sgid", 0o2755, string(busybox)).owned(0, 42),
 		file("opt/bin/not-executable", 0o644, "#!/bin/sh\n"),
 	}

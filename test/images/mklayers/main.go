@@ -37,7 +37,7 @@ func run(busyboxPath, probePath, dir string) error {
 		return err
 	}
 	for name, layer := range map[string][]entry{
-		"multi-1":    multiLower(busybox),
+		"multi-1":    multiLower(busybox, probe),
 		"multi-2":    multiUpper(),
 		"busybox":    busyboxLayer(busybox),
 		"nonroot":    nonrootLayer(),

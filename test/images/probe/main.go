@@ -39,7 +39,7 @@ func run(args []string) (int, error) {
 		return 0, err
 	}
 	return 0, json.NewEncoder(os.Stdout).Encode(map[string]any{
-		"uid": os.Getuid(), "gid": os.Getgid(), "cwd": cwd, "env": os.Environ(),
+		"uid": os.Getuid(), "euid": os.Geteuid(), "gid": os.Getgid(), "cwd": cwd, "env": os.Environ(),
 	})
 }
 
