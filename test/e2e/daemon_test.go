@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,10 +20,9 @@ func TestDaemonIsKilled(t *testing.T) {
 	boot := h.guest(t, "survivor", "cat /proc/sys/kernel/random/boot_id")
 	before, beforeKill := h.show(t, "survivor").Runtime.Process, h.count(t)
 
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
+	ctx := boundedContext(t)
 	session := h.command(ctx, "exec", "survivor", "--", "sh", "-c", "echo ready; exec sleep 600")
-	startAndWaitFor(t, session, "ready")
+	startAndWaitFor(t, session, "ready", new(strings.Builder))
 	h.killDaemon(t)
 	_ = session.Wait() // its status is looked at
 	if code := session.ProcessState.ExitCode(); code != 125 {
@@ -88,7 +86,7 @@ func (h *home) killDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, func() string {
-		if syscall.Kill(pids[0], 0) == nil {
+		if len(h.pids("bangerd")) > 0 {
 			return "the daemon is still there"
 		}
 		return ""

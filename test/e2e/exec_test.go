@@ -3,7 +3,6 @@ package e2e
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"io"
@@ -59,8 +58,7 @@ func TestExec(t *testing.T) {
 func testLargeInput(t *testing.T, h *home) {
 	input := make([]byte, 3<<20+17)
 	_, _ = rand.Read(input) // never fails
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
+	ctx := boundedContext(t)
 	r := finish(h.command(ctx, "exec", "-i", "exec", "--", "cat"), bytes.NewReader(input))
 	if r.code != 0 || r.stdout != string(input) {
 		t.Errorf("exit code %d and %d bytes (equal: %t), want 0 and the %d bytes sent: %s",
@@ -71,8 +69,7 @@ func testLargeInput(t *testing.T, h *home) {
 // testReaderThatLeaves ends the reader of an endless output: the command must
 // end too and the guest must stay usable.
 func testReaderThatLeaves(t *testing.T, h *home) {
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
+	ctx := boundedContext(t)
 	cmd := h.command(ctx, "exec", "exec", "--", "sh", "-c", "while :; do echo more; done")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -94,8 +91,7 @@ func testReaderThatLeaves(t *testing.T, h *home) {
 }
 
 func testSignals(t *testing.T, h *home) {
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
+	ctx := boundedContext(t)
 	for _, tt := range []struct {
 		script string
 		signal os.Signal
@@ -106,7 +102,7 @@ func testSignals(t *testing.T, h *home) {
 		{`echo ready; exec sleep 600`, syscall.SIGHUP, 129},
 	} {
 		cmd := h.command(ctx, "exec", "exec", "--", "sh", "-c", tt.script)
-		startAndWaitFor(t, cmd, "ready")
+		startAndWaitFor(t, cmd, "ready", new(strings.Builder))
 		if err := cmd.Process.Signal(tt.signal); err != nil {
 			t.Error(err)
 		}
@@ -120,8 +116,7 @@ func testSignals(t *testing.T, h *home) {
 // testTerminal runs a session at a terminal: its size arrives, changes of it
 // too, and control-C is the guest's.
 func testTerminal(t *testing.T, h *home) {
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
+	ctx := boundedContext(t)
 	cmd := h.command(ctx, "exec", "-it", "exec", "--", "sh")
 	cmd.Env = append(cmd.Env, "TERM=xterm")
 	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 33, Cols: 101})
@@ -199,22 +194,21 @@ func TestExecStartsTheVM(t *testing.T) {
 	}
 }
 
-// startAndWaitFor starts cmd and returns when it has printed line.
-func startAndWaitFor(t *testing.T, cmd *exec.Cmd, line string) *bufio.Scanner {
+// startAndWaitFor starts cmd and returns when it has printed line; what it
+// says on standard error goes to talk.
+func startAndWaitFor(t *testing.T, cmd *exec.Cmd, line string, talk *strings.Builder) {
 	t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var talk bytes.Buffer
-	cmd.Stderr = &talk
+	cmd.Stderr = talk
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(out)
 	if !lines.Scan() || lines.Text() != line {
-		_ = cmd.Wait()
-		t.Fatalf("the command says %q, want %q: %s", lines.Text(), line, talk.String())
+		_ = cmd.Wait() // what it said matters
+		t.Fatalf("the command says %q, want %q: %s", lines.Text(), line, talk)
 	}
-	return lines
 }

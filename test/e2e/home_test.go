@@ -142,13 +142,19 @@ func finish(cmd *exec.Cmd, stdin io.Reader) result {
 // try runs banger within the usual limit.
 func (h *home) try(t *testing.T, args ...string) result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	r := h.run(ctx, args...)
+	r := h.run(boundedContext(t), args...)
 	if r.code == -1 {
 		t.Fatalf("banger %s was killed: %s", strings.Join(args, " "), r)
 	}
 	return r
+}
+
+// boundedContext ends with the test, and at the usual limit.
+func boundedContext(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	return ctx
 }
 
 // ok runs banger, which must succeed, and returns its standard output.

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -33,10 +32,9 @@ func TestRunLeavesNothing(t *testing.T) {
 		h.unchanged(t, before)
 	})
 	t.Run("after control-C", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), limit)
-		defer cancel()
+		ctx := boundedContext(t)
 		cmd := h.command(ctx, "run", "--rm", "busybox", "--", "sh", "-c", "echo ready; exec sleep 600")
-		startAndWaitFor(t, cmd, "ready")
+		startAndWaitFor(t, cmd, "ready", new(strings.Builder))
 		if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 			t.Fatal(err)
 		}
@@ -47,10 +45,9 @@ func TestRunLeavesNothing(t *testing.T) {
 		h.unchanged(t, before)
 	})
 	t.Run("after its client was killed", func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), limit)
-		defer cancel()
+		ctx := boundedContext(t)
 		cmd := h.command(ctx, "run", "--rm", "busybox", "--", "sh", "-c", "echo ready; exec sleep 600")
-		startAndWaitFor(t, cmd, "ready")
+		startAndWaitFor(t, cmd, "ready", new(strings.Builder))
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -200,8 +197,8 @@ func TestTwoVMs(t *testing.T) {
 func TestGuestPowersOff(t *testing.T) {
 	h := needWorld(t).home
 	t.Parallel()
-	h.vm(t, "off", "debian-multi")
-	r := h.try(t, "exec", "off", "--", "sh", "-c", "echo o >/proc/sysrq-trigger; sleep 60")
+	h.vm(t, "off", "busybox")
+	r := h.try(t, "exec", "off", "--", "busybox", "poweroff", "-f")
 	if r.code != 125 {
 		t.Errorf("exec in a guest that goes: want exit code 125, got %s", r)
 	}
