@@ -73,7 +73,7 @@ func pathWithout(t *testing.T, prefix string) string {
 func TestHomeIsNotWritable(t *testing.T) {
 	h := freshHome(t)
 	t.Parallel()
-	if err := os.Chmod(h.dir, 0o555); err != nil { //nolint:gosec // that is the case under test
+	if err := os.Chmod(h.dir, 0o555); err != nil {
 		t.Fatal(err)
 	}
 	if os.Getuid() == 0 { // root writes anywhere
@@ -89,12 +89,12 @@ func TestHomeIsNotWritable(t *testing.T) {
 // readableCopy copies the programs to where any user may run them.
 func readableCopy(t *testing.T, bin string) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "bgbin")
+	dir, err := os.MkdirTemp("/tmp", "bgbin") //nolint:usetesting // t.TempDir is closed to other users
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // another user runs them
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.CopyFS(filepath.Join(dir, "bin"), os.DirFS(bin)); err != nil {
