@@ -1,0 +1,67 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"text/tabwriter"
+)
+
+// row is one measured figure. Smaller is better for all of them.
+type row struct {
+	Name  string   `json:"name"`
+	Value float64  `json:"value"`
+	Unit  string   `json:"unit"`
+	Bar   *float64 `json:"bar"` // nil: told for its own sake
+	Met   bool     `json:"met"` // true without a bar
+}
+
+func figure(name string, value float64, unit string) row {
+	return row{Name: name, Value: value, Unit: unit, Met: true}
+}
+
+// against gives the figure a bar that it may not exceed.
+func (r row) against(bar float64) row {
+	r.Bar, r.Met = &bar, r.Value <= bar
+	return r
+}
+
+// printTable prints the rows and tells whether every bar was met.
+func printTable(out io.Writer, rows []row) bool {
+	met := true
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "name\tmeasured\tbar\tmet")
+	for _, r := range rows {
+		bar, answer := "-", "-"
+		if r.Bar != nil {
+			bar = fmt.Sprintf("%.4g %s", *r.Bar, r.Unit)
+			answer = map[bool]string{true: "yes", false: "no"}[r.Met]
+		}
+		met = met && r.Met
+		fmt.Fprintf(w, "%s\t%.4g %s\t%s\t%s\n", r.Name, r.Value, r.Unit, bar, answer)
+	}
+	_ = w.Flush() // text for a terminal
+	return met
+}
+
+func writeJSON(path string, rows []row) error {
+	text, err := json.MarshalIndent(rows, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o644)
+}
+
+// quantile returns the q-quantile of values, the nearest one above.
+func quantile(values []float64, q float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
+}
+
+func median(values []float64) float64 { return quantile(values, 0.5) }
