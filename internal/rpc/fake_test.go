@@ -306,3 +306,5 @@ func (b *syncBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.buf.String()
 }
+
+func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -138,7 +138,8 @@ func allow(w http.ResponseWriter, r *http.Request, method string) bool {
 		return true
 	}
 	w.Header().Set("Allow", method)
-	writeError(w, model.Errorf(model.CodeInvalid, "%s is answered to %s requests, not to %.16q", r.URL.Path, method, r.Method))
+	err := model.Errorf(model.CodeInvalid, "%s is answered to %s requests, not to %.16q", r.URL.Path, method, r.Method)
+	writeJSON(w, http.StatusMethodNotAllowed, err) // HTTP's own status, as RFC 9110 has it with Allow
 	return false
 }
 
