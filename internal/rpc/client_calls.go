@@ -1,0 +1,158 @@
+package rpc
+
+import (
+	"context"
+	"io"
+
+	"banger/internal/model"
+)
+
+var _ API = (*Client)(nil)
+
+// Version implements API.
+func (c *Client) Version(ctx context.Context) (model.VersionInfo, error) {
+	return invoke[model.VersionInfo](ctx, c, "system.version", none{})
+}
+
+// Shutdown implements API.
+func (c *Client) Shutdown(ctx context.Context) error {
+	_, err := invoke[none](ctx, c, "system.shutdown", none{})
+	return err
+}
+
+// PullImage implements API.
+func (c *Client) PullImage(ctx context.Context, p ImagePullParams, report model.Report) (model.Image, error) {
+	return follow[model.Image](ctx, c, "image.pull", p, report)
+}
+
+// ListImages implements API.
+func (c *Client) ListImages(ctx context.Context) ([]model.Image, error) {
+	return invoke[[]model.Image](ctx, c, "image.list", none{})
+}
+
+// ShowImage implements API.
+func (c *Client) ShowImage(ctx context.Context, p NameParams) (model.Image, error) {
+	return invoke[model.Image](ctx, c, "image.show", p)
+}
+
+// DeleteImage implements API.
+func (c *Client) DeleteImage(ctx context.Context, p NameParams) (model.Image, error) {
+	return invoke[model.Image](ctx, c, "image.delete", p)
+}
+
+// PullKernel implements API.
+func (c *Client) PullKernel(ctx context.Context, p KernelPullParams, report model.Report) (model.Kernel, error) {
+	return follow[model.Kernel](ctx, c, "kernel.pull", p, report)
+}
+
+// ImportKernel implements API.
+func (c *Client) ImportKernel(ctx context.Context, p KernelImportParams, report model.Report) (model.Kernel, error) {
+	return follow[model.Kernel](ctx, c, "kernel.import", p, report)
+}
+
+// ListKernels implements API.
+func (c *Client) ListKernels(ctx context.Context) ([]model.Kernel, error) {
+	return invoke[[]model.Kernel](ctx, c, "kernel.list", none{})
+}
+
+// ListCatalog implements API.
+func (c *Client) ListCatalog(ctx context.Context) ([]model.CatalogKernel, error) {
+	return invoke[[]model.CatalogKernel](ctx, c, "kernel.catalog", none{})
+}
+
+// ShowKernel implements API.
+func (c *Client) ShowKernel(ctx context.Context, p NameParams) (model.Kernel, error) {
+	return invoke[model.Kernel](ctx, c, "kernel.show", p)
+}
+
+// DeleteKernel implements API.
+func (c *Client) DeleteKernel(ctx context.Context, p NameParams) (model.Kernel, error) {
+	return invoke[model.Kernel](ctx, c, "kernel.delete", p)
+}
+
+// CreateVM implements API.
+func (c *Client) CreateVM(ctx context.Context, p VMCreateParams, report model.Report) (model.VM, error) {
+	return follow[model.VM](ctx, c, "vm.create", p, report)
+}
+
+// StartVM implements API.
+func (c *Client) StartVM(ctx context.Context, p NameParams, report model.Report) (model.VM, error) {
+	return follow[model.VM](ctx, c, "vm.start", p, report)
+}
+
+// StopVM implements API.
+func (c *Client) StopVM(ctx context.Context, p VMStopParams, report model.Report) (model.VM, error) {
+	return follow[model.VM](ctx, c, "vm.stop", p, report)
+}
+
+// KillVM implements API.
+func (c *Client) KillVM(ctx context.Context, p NameParams) (model.VM, error) {
+	return invoke[model.VM](ctx, c, "vm.kill", p)
+}
+
+// RestartVM implements API.
+func (c *Client) RestartVM(ctx context.Context, p VMStopParams, report model.Report) (model.VM, error) {
+	return follow[model.VM](ctx, c, "vm.restart", p, report)
+}
+
+// DeleteVM implements API.
+func (c *Client) DeleteVM(ctx context.Context, p VMDeleteParams, report model.Report) (model.VM, error) {
+	return follow[model.VM](ctx, c, "vm.delete", p, report)
+}
+
+// ListVMs implements API.
+func (c *Client) ListVMs(ctx context.Context) ([]model.VM, error) {
+	return invoke[[]model.VM](ctx, c, "vm.list", none{})
+}
+
+// ShowVM implements API.
+func (c *Client) ShowVM(ctx context.Context, p NameParams) (model.VM, error) {
+	return invoke[model.VM](ctx, c, "vm.show", p)
+}
+
+// LogsVM implements API.
+func (c *Client) LogsVM(ctx context.Context, p VMLogsParams, w io.Writer) error {
+	const verb = "vm.logs"
+	resp, err := c.post(ctx, verb, p, "application/octet-stream")
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return broken(ctx, verb, err)
+	}
+	if trailer := resp.Trailer.Get(errorTrailer); trailer != "" {
+		return readError(verb, []byte(trailer))
+	}
+	return nil
+}
+
+// ExecVM implements API. One Read of Stdin may be under way after it returns.
+func (c *Client) ExecVM(ctx context.Context, p VMExecParams, stdio Stdio, report model.Report) (model.ExitStatus, error) {
+	return attach(ctx, c, "vm.exec", p, p.Stdin, stdio, report)
+}
+
+// RunVM implements API. One Read of Stdin may be under way after it returns.
+func (c *Client) RunVM(ctx context.Context, p VMRunParams, stdio Stdio, report model.Report) (model.ExitStatus, error) {
+	return attach(ctx, c, "vm.run", p, p.Stdin, stdio, report)
+}
+
+// ListOperations implements API.
+func (c *Client) ListOperations(ctx context.Context) ([]model.Operation, error) {
+	return invoke[[]model.Operation](ctx, c, "operation.list", none{})
+}
+
+// ShowOperation implements API.
+func (c *Client) ShowOperation(ctx context.Context, p IDParams) (model.Operation, error) {
+	return invoke[model.Operation](ctx, c, "operation.show", p)
+}
+
+// WatchOperation implements API.
+func (c *Client) WatchOperation(ctx context.Context, p IDParams, report model.Report) (model.Operation, error) {
+	return follow[model.Operation](ctx, c, "operation.watch", p, report)
+}
+
+// CancelOperation implements API.
+func (c *Client) CancelOperation(ctx context.Context, p IDParams) (model.Operation, error) {
+	return invoke[model.Operation](ctx, c, "operation.cancel", p)
+}

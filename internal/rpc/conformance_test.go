@@ -1,0 +1,229 @@
+package rpc_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"banger/internal/model"
+	"banger/internal/rpc"
+)
+
+// apiCall is one operation as the suite calls it.
+type apiCall struct {
+	method string
+	params any
+	do     func(ctx context.Context, api rpc.API, report model.Report) (any, error)
+	want   any
+	long   bool
+}
+
+func apiCalls() []apiCall {
+	two := 2
+	name, id := rpc.NameParams{Name: "web"}, rpc.IDParams{ID: "0f"}
+	pull := rpc.ImagePullParams{Ref: "debian:12", Name: "d", SizeBytes: 1 << 40, Platform: "linux/amd64"}
+	kpull, kimport := rpc.KernelPullParams{Name: "k"}, rpc.KernelImportParams{Name: "k", KernelPath: "/boot/vmlinuz"}
+	create := rpc.VMCreateParams{Image: "debian", Name: "web", CPUs: 2, Network: model.NetUser, Env: []string{"A=\x01ü"},
+		Labels: map[string]string{"a": "b"}, Entrypoint: []string{}, Driver: "qemu", Start: true}
+	stop, del := rpc.VMStopParams{Name: "web", GraceSeconds: &two}, rpc.VMDeleteParams{Name: "web", Force: true}
+	logs := rpc.VMLogsParams{Name: "web", Tail: 5}
+	exec := rpc.VMExecParams{Name: "web", Argv: []string{"exit", "7"}, Size: &model.WinSize{Rows: 24, Cols: 80}}
+	run := rpc.VMRunParams{Create: create, Argv: []string{"exit", "9"}}
+	return []apiCall{
+		{"Version", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Version(ctx) }, model.VersionInfo{Version: "1.2.3", PID: 7}, false},
+		{"Shutdown", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return nil, a.Shutdown(ctx) }, nil, false},
+		{"PullImage", pull, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PullImage(ctx, pull, r) }, fakeImage("debian:12"), true},
+		{"ListImages", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListImages(ctx) }, []model.Image{fakeImage("a"), fakeImage("b")}, false},
+		{"ShowImage", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowImage(ctx, name) }, fakeImage("web"), false},
+		{"DeleteImage", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.DeleteImage(ctx, name) }, fakeImage("web"), false},
+		{"PullKernel", kpull, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PullKernel(ctx, kpull, r) }, fakeKernel("k"), true},
+		{"ImportKernel", kimport, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
+			return a.ImportKernel(ctx, kimport, r)
+		}, fakeKernel("k"), true},
+		{"ListKernels", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListKernels(ctx) }, []model.Kernel{fakeKernel("k")}, false},
+		{"ListCatalog", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListCatalog(ctx) }, []model.CatalogKernel{{Name: "c", Has: []string{"vsock"}}}, false},
+		{"ShowKernel", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowKernel(ctx, name) }, fakeKernel("web"), false},
+		{"DeleteKernel", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.DeleteKernel(ctx, name) }, fakeKernel("web"), false},
+		{"CreateVM", create, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.CreateVM(ctx, create, r) }, fakeVM("web"), true},
+		{"StartVM", name, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.StartVM(ctx, name, r) }, fakeVM("web"), true},
+		{"StopVM", stop, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.StopVM(ctx, stop, r) }, fakeVM("web"), true},
+		{"KillVM", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.KillVM(ctx, name) }, fakeVM("web"), false},
+		{"RestartVM", stop, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.RestartVM(ctx, stop, r) }, fakeVM("web"), true},
+		{"DeleteVM", del, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.DeleteVM(ctx, del, r) }, fakeVM("web"), true},
+		{"ListVMs", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListVMs(ctx) }, []model.VM{fakeVM("v")}, false},
+		{"ShowVM", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowVM(ctx, name) }, fakeVM("web"), false},
+		{"LogsVM", logs, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) {
+			var out strings.Builder
+			err := a.LogsVM(ctx, logs, &out)
+			return out.String(), err
+		}, "boot \x00\xff\n", false},
+		{"ExecVM", exec, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
+			return a.ExecVM(ctx, exec, rpc.Stdio{Stdout: io.Discard, Stderr: io.Discard}, r)
+		}, model.ExitStatus{Code: 7}, true},
+		{"RunVM", run, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
+			return a.RunVM(ctx, run, rpc.Stdio{}, r)
+		}, model.ExitStatus{Code: 9}, true},
+		{"ListOperations", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListOperations(ctx) }, []model.Operation{fakeOp("1")}, false},
+		{"ShowOperation", id, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowOperation(ctx, id) }, fakeOp("0f"), false},
+		{"WatchOperation", id, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.WatchOperation(ctx, id, r) }, fakeOp("0f"), true},
+		{"CancelOperation", id, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.CancelOperation(ctx, id) }, fakeOp("0f"), false},
+	}
+}
+
+// overBoth runs test against the fake itself and through a socket.
+func overBoth(t *testing.T, test func(t *testing.T, fake *fakeAPI, api rpc.API)) {
+	t.Helper()
+	t.Run("direct", func(t *testing.T) {
+		t.Parallel()
+		fake := newFake()
+		test(t, fake, fake)
+	})
+	t.Run("socket", func(t *testing.T) {
+		t.Parallel()
+		fake := newFake()
+		socket, _ := serve(t, fake)
+		test(t, fake, client(t, socket))
+	})
+}
+
+func TestSuiteKnowsEveryOperation(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{}
+	for _, c := range apiCalls() {
+		known[c.method] = true
+	}
+	api := reflect.TypeFor[rpc.API]()
+	for method := range api.Methods() {
+		if !known[method.Name] {
+			t.Errorf("the suite does not call %s", method.Name)
+		}
+	}
+	if len(known) != api.NumMethod() {
+		t.Errorf("the suite knows %d methods, the API has %d", len(known), api.NumMethod())
+	}
+}
+
+func TestCallsCarryParametersResultsAndProgress(t *testing.T) {
+	t.Parallel()
+	overBoth(t, func(t *testing.T, fake *fakeAPI, api rpc.API) {
+		for _, c := range apiCalls() {
+			var got []model.Progress
+			result, err := c.do(t.Context(), api, func(p model.Progress) { got = append(got, p) })
+			if err != nil {
+				t.Errorf("%s: %v", c.method, err)
+			}
+			if d := cmp.Diff(c.want, result); d != "" {
+				t.Errorf("%s: result (-want +got):\n%s", c.method, d)
+			}
+			if d := cmp.Diff(c.params, fake.lastParams(), cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("%s: parameters (-want +got):\n%s", c.method, d)
+			}
+			if c.long {
+				if d := cmp.Diff(reports(), got); d != "" {
+					t.Errorf("%s: progress (-want +got):\n%s", c.method, d)
+				}
+			}
+		}
+	})
+}
+
+func TestErrorsArriveAsTheyWere(t *testing.T) {
+	t.Parallel()
+	codes := []model.Code{
+		model.CodeInvalid, model.CodeNotFound, model.CodeConflict, model.CodeUnauthorized, model.CodeUnreachable,
+		model.CodeNoSpace, model.CodeUnsupported, model.CodeIntegrity, model.CodeLimit, model.CodeTimeout,
+		model.CodeCanceled, model.CodeBoot, model.CodeInternal,
+	}
+	overBoth(t, func(t *testing.T, fake *fakeAPI, api rpc.API) {
+		for i, c := range apiCalls() {
+			code := codes[i%len(codes)]
+			fake.fail = model.Errorf(code, "pulling %q: odd ☃\n: %w", "x", errors.New("cause")).WithHint("do that")
+			_, err := c.do(t.Context(), api, model.Discard)
+			var got *model.Error
+			if !errors.As(err, &got) {
+				t.Errorf("%s: %v is no *model.Error", c.method, err)
+				continue
+			}
+			want := &model.Error{Code: code, Msg: "pulling \"x\": odd ☃\n: cause", Hint: "do that"}
+			if d := cmp.Diff(want, got, cmpopts.IgnoreFields(model.Error{}, "Err")); d != "" {
+				t.Errorf("%s (-want +got):\n%s", c.method, d)
+			}
+		}
+	})
+}
+
+func TestCancelEndsTheCallOnBothSides(t *testing.T) {
+	t.Parallel()
+	overBoth(t, func(t *testing.T, fake *fakeAPI, api rpc.API) {
+		fake.block = true
+		for _, c := range apiCalls() {
+			ctx, cancel := context.WithCancel(t.Context())
+			failed := make(chan error, 1)
+			go func() {
+				_, err := c.do(ctx, api, model.Discard)
+				failed <- err
+			}()
+			<-fake.entered
+			cancel()
+			if err := <-failed; err == nil || !errors.Is(err, context.Canceled) && model.CodeOf(err) != model.CodeCanceled {
+				t.Errorf("%s: %v", c.method, err)
+			}
+			if cause := <-fake.left; cause == nil {
+				t.Errorf("%s: the call was not canceled", c.method)
+			}
+		}
+	})
+}
+
+func TestPanicsEndOnlyTheirCall(t *testing.T) {
+	t.Parallel()
+	fake := newFake()
+	fake.panic = true
+	socket, log := serve(t, fake)
+	api := client(t, socket)
+	for _, c := range apiCalls() {
+		_, err := c.do(t.Context(), api, model.Discard)
+		if model.CodeOf(err) != model.CodeInternal || !strings.Contains(err.Error(), "internal error: fake fault") || model.HintOf(err) == "" {
+			t.Errorf("%s: %v", c.method, err)
+		}
+	}
+	if !strings.Contains(log.String(), "fake_test.go") {
+		t.Error("the log has no stack")
+	}
+}
+
+func TestShutdownEndsCallsUnderWay(t *testing.T) {
+	t.Parallel()
+	for _, c := range apiCalls() {
+		if c.method != "ShowVM" && c.method != "StartVM" && c.method != "ExecVM" {
+			continue
+		}
+		t.Run(c.method, func(t *testing.T) {
+			t.Parallel()
+			fake := newFake()
+			fake.block = true
+			socket, stop := serveUntil(t, fake)
+			api := client(t, socket)
+			failed := make(chan error, 1)
+			go func() {
+				_, err := c.do(t.Context(), api, model.Discard)
+				failed <- err
+			}()
+			<-fake.entered
+			stop()
+			if err := <-failed; model.CodeOf(err) != model.CodeCanceled || err.Error() != "the daemon is shutting down" {
+				t.Errorf("%s: %v", model.CodeOf(err), err)
+			}
+			<-fake.left
+			if _, err := api.Version(t.Context()); model.CodeOf(err) != model.CodeUnreachable || model.HintOf(err) == "" {
+				t.Errorf("after the shutdown: %v", err)
+			}
+		})
+	}
+}

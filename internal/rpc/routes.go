@@ -1,0 +1,96 @@
+package rpc
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"banger/internal/model"
+)
+
+// route is one operation on the socket.
+type route struct {
+	verb    string // noun.verb: the path below /v1/
+	method  string // of API
+	summary string
+	kind    routeKind
+	params  reflect.Type
+	result  reflect.Type // nil: a byte stream
+	serve   func(s *Server, w http.ResponseWriter, r *http.Request)
+}
+
+// routeKind is how an operation answers.
+type routeKind int
+
+const (
+	kindCall   routeKind = iota // JSON
+	kindLong                    // JSON, or events with Accept: text/event-stream
+	kindStream                  // bytes
+	kindSocket                  // a WebSocket; the only kind that is a GET
+)
+
+// routes is the table of contents of the daemon.
+func routes(api API) []route {
+	return []route{
+		call("system.version", "Version", "What the daemon is and where it keeps its state", noParams(api.Version)),
+		call("system.shutdown", "Shutdown", "End the daemon; running VMs go on", noResult(api.Shutdown)),
+
+		long("image.pull", "PullImage", "Make a managed image of an OCI image", api.PullImage),
+		call("image.list", "ListImages", "All images, oldest first", noParams(api.ListImages)),
+		call("image.show", "ShowImage", "One image", api.ShowImage),
+		call("image.delete", "DeleteImage", "Delete an image that no VM uses", api.DeleteImage),
+
+		long("kernel.pull", "PullKernel", "Get a kernel of the catalog", api.PullKernel),
+		long("kernel.import", "ImportKernel", "Make a kernel of files on this host", api.ImportKernel),
+		call("kernel.list", "ListKernels", "The kernels that are on this host", noParams(api.ListKernels)),
+		call("kernel.catalog", "ListCatalog", "The kernels that can be pulled", noParams(api.ListCatalog)),
+		call("kernel.show", "ShowKernel", "One kernel", api.ShowKernel),
+		call("kernel.delete", "DeleteKernel", "Delete a kernel that nothing needs", api.DeleteKernel),
+
+		long("vm.create", "CreateVM", "Make a VM, and start it when asked", api.CreateVM),
+		long("vm.start", "StartVM", "Start a VM and wait for its agent", api.StartVM),
+		long("vm.stop", "StopVM", "Let a VM power off; kill it after the grace", api.StopVM),
+		call("vm.kill", "KillVM", "End a VM at once", api.KillVM),
+		long("vm.restart", "RestartVM", "Stop a VM and start it again", api.RestartVM),
+		long("vm.delete", "DeleteVM", "Delete a VM and its disks", api.DeleteVM),
+		call("vm.list", "ListVMs", "All VMs, oldest first", noParams(api.ListVMs)),
+		call("vm.show", "ShowVM", "One VM", api.ShowVM),
+		stream("vm.logs", "LogsVM", "The console of a VM", api.LogsVM),
+		socket("vm.exec", "ExecVM", "Run a process in a VM", api.ExecVM, func(p VMExecParams) bool { return p.Stdin }),
+		socket("vm.run", "RunVM", "Make a VM for one process", api.RunVM, func(p VMRunParams) bool { return p.Stdin }),
+
+		call("operation.list", "ListOperations", "Long calls, under way and past, oldest first", noParams(api.ListOperations)),
+		call("operation.show", "ShowOperation", "One long call", api.ShowOperation),
+		long("operation.watch", "WatchOperation", "Report what a long call does until it ends", api.WatchOperation),
+		call("operation.cancel", "CancelOperation", "End a long call and wait until it is undone", api.CancelOperation),
+	}
+}
+
+// none is the parameters or the result of an operation that has none.
+type none struct{}
+
+func noParams[R any](fn func(context.Context) (R, error)) func(context.Context, none) (R, error) {
+	return func(ctx context.Context, _ none) (R, error) { return fn(ctx) }
+}
+
+func noResult(fn func(context.Context) error) func(context.Context, none) (none, error) {
+	return func(ctx context.Context, _ none) (none, error) { return none{}, fn(ctx) }
+}
+
+// call is an operation that answers at once.
+func call[P, R any](verb, method, summary string, fn func(context.Context, P) (R, error)) route {
+	return route{verb, method, summary, kindCall, reflect.TypeFor[P](), reflect.TypeFor[R](),
+		func(s *Server, w http.ResponseWriter, r *http.Request) { serveCall(s, w, r, fn) }}
+}
+
+// long is an operation that takes its time and reports progress.
+func long[P, R any](verb, method, summary string, fn func(context.Context, P, model.Report) (R, error)) route {
+	return route{verb, method, summary, kindLong, reflect.TypeFor[P](), reflect.TypeFor[R](),
+		func(s *Server, w http.ResponseWriter, r *http.Request) {
+			if acceptsEvents(r) {
+				serveEvents(s, w, r, fn)
+				return
+			}
+			serveCall(s, w, r, func(ctx context.Context, p P) (R, error) { return fn(ctx, p, model.Discard) })
+		}}
+}

@@ -1,0 +1,182 @@
+package rpc
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/coder/websocket"
+
+	"banger/internal/model"
+)
+
+// attach runs an operation with standard input and output.
+func attach(ctx context.Context, c *Client, verb string, params any, wantsStdin bool, stdio Stdio, report model.Report) (model.ExitStatus, error) {
+	conn, err := c.openSocket(ctx, verb)
+	if err != nil {
+		return model.ExitStatus{}, err
+	}
+	defer func() { _ = conn.ws.CloseNow() }()
+	defer context.AfterFunc(ctx, func() { _ = conn.ws.CloseNow() })()
+	first, err := json.Marshal(params)
+	if err != nil {
+		return model.ExitStatus{}, model.Errorf(model.CodeInternal, "encoding the parameters of %s: %w", verb, err)
+	}
+	if err := conn.ws.Write(context.WithoutCancel(ctx), websocket.MessageText, first); err != nil {
+		return model.ExitStatus{}, broken(ctx, verb, err)
+	}
+	p := &clientProcess{conn: conn, verb: verb, stdio: stdio, report: report, credit: newCredit(stdinWindow)}
+	ended := make(chan struct{})
+	defer close(ended)
+	defer p.credit.close()
+	go p.sendControls(ctx, ended)
+	if wantsStdin {
+		go p.sendStdin(ctx)
+	}
+	return p.receive(ctx)
+}
+
+func (c *Client) openSocket(ctx context.Context, verb string) (*frameConn, error) {
+	ws, resp, err := websocket.Dial(ctx, "ws://"+Host+pathPrefix+verb, &websocket.DialOptions{
+		HTTPClient: &http.Client{Transport: c.transport},
+		HTTPHeader: http.Header{versionHeader: {Version}},
+	})
+	if resp != nil {
+		if refused := checkResponse(resp, c.socket, http.StatusSwitchingProtocols); refused != nil {
+			if ws != nil {
+				_ = ws.CloseNow()
+			}
+			return nil, refused
+		}
+	}
+	if err != nil {
+		return nil, broken(ctx, verb, err)
+	}
+	return newFrameConn(ws), nil
+}
+
+// clientProcess is the client's side of one process.
+type clientProcess struct {
+	conn   *frameConn
+	verb   string
+	stdio  Stdio
+	report model.Report
+	credit *credit
+}
+
+// receive takes the server's messages up to the last one.
+func (p *clientProcess) receive(ctx context.Context) (model.ExitStatus, error) {
+	for {
+		kind, payload, err := p.conn.receive(ctx)
+		if err != nil {
+			return model.ExitStatus{}, broken(ctx, p.verb, err)
+		}
+		switch kind {
+		case frameExit:
+			var status model.ExitStatus
+			if err := json.Unmarshal(payload, &status); err != nil {
+				return status, malformed(p.verb, err)
+			}
+			return status, nil
+		case frameError:
+			return model.ExitStatus{}, readError(p.verb, payload)
+		}
+		if err := p.take(kind, payload); err != nil {
+			return model.ExitStatus{}, err
+		}
+	}
+}
+
+// take handles one message that is not the last.
+func (p *clientProcess) take(kind frame, payload []byte) error {
+	switch kind {
+	case frameStdout:
+		return write(p.stdio.Stdout, payload)
+	case frameStderr:
+		return write(p.stdio.Stderr, payload)
+	case frameProgress:
+		return takeJSON(p.verb, payload, p.report)
+	case frameStarted:
+		if p.stdio.Started != nil {
+			return takeJSON(p.verb, payload, p.stdio.Started)
+		}
+	case frameWindow:
+		if len(payload) != 4 {
+			return malformed(p.verb, errors.New("a window message of a wrong size"))
+		}
+		p.credit.add(int(min(binary.BigEndian.Uint32(payload), stdinWindow)))
+	}
+	return nil // of a newer minor version
+}
+
+func takeJSON[T any](verb string, payload []byte, take func(T)) error {
+	var value T
+	if err := json.Unmarshal(payload, &value); err != nil {
+		return malformed(verb, err)
+	}
+	take(value)
+	return nil
+}
+
+func write(w io.Writer, payload []byte) error {
+	if w == nil {
+		return nil
+	}
+	if _, err := w.Write(payload); err != nil {
+		return model.Errorf(model.CodeCanceled, "writing the output: %w", err)
+	}
+	return nil
+}
+
+// sendControls passes on sizes and signals until ended is closed.
+func (p *clientProcess) sendControls(ctx context.Context, ended <-chan struct{}) {
+	resize, signals := p.stdio.Resize, p.stdio.Signals
+	for {
+		var err error
+		select {
+		case size, ok := <-resize:
+			if !ok {
+				resize = nil
+				continue
+			}
+			err = p.conn.sendJSON(ctx, frameResize, size)
+		case name, ok := <-signals:
+			if !ok {
+				signals = nil
+				continue
+			}
+			err = p.conn.send(ctx, frameSignal, []byte(name))
+		case <-ended:
+			return
+		}
+		if err != nil {
+			return // receive sees the end of the connection too
+		}
+	}
+}
+
+// sendStdin passes on input until its end, reading no more than the window
+// lets it send.
+func (p *clientProcess) sendStdin(ctx context.Context) {
+	buf := make([]byte, 32<<10)
+	for p.stdio.Stdin != nil {
+		room := p.credit.wait()
+		if room == 0 {
+			return
+		}
+		n, err := p.stdio.Stdin.Read(buf[:min(room, len(buf))])
+		if n > 0 {
+			p.credit.add(-n)
+			if p.conn.send(ctx, frameStdin, buf[:n]) != nil {
+				return
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	_ = p.conn.send(ctx, frameStdinEnd, nil)
+}

@@ -1,0 +1,196 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"banger/internal/model"
+)
+
+// stdioTimeout bounds the first message, and how long a client whose call has
+// been canceled may hold up the last one.
+const stdioTimeout = 10 * time.Second
+
+var errClientGone = errors.New("the client has gone away")
+
+// socket is an operation with standard input and output. wantsStdin tells
+// whether the parameters ask for input.
+func socket[P any](verb, method, summary string,
+	fn func(context.Context, P, Stdio, model.Report) (model.ExitStatus, error), wantsStdin func(P) bool) route {
+	return route{verb, method, summary, kindSocket, reflect.TypeFor[P](), reflect.TypeFor[model.ExitStatus](),
+		func(s *Server, w http.ResponseWriter, r *http.Request) {
+			s.sockets.Add(1)
+			defer s.sockets.Done()
+			ws, err := websocket.Accept(w, r, nil)
+			if err != nil {
+				return // Accept has answered
+			}
+			defer func() { _ = ws.CloseNow() }()
+			serveStdio(r.Context(), s, r.URL.Path, newFrameConn(ws), fn, wantsStdin)
+		}}
+}
+
+// serveStdio runs one process: parameters, frames both ways, exit status.
+func serveStdio[P any](ctx context.Context, s *Server, path string, conn *frameConn,
+	fn func(context.Context, P, Stdio, model.Report) (model.ExitStatus, error), wantsStdin func(P) bool) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	params, err := firstMessage[P](ctx, s, conn)
+	if err != nil {
+		finish(ctx, conn, model.ExitStatus{}, err)
+		return
+	}
+	p := newServedProcess(ctx, conn, wantsStdin(params))
+	var reading sync.WaitGroup
+	reading.Go(func() { p.read(ctx, cancel) })
+	// A canceled call still sends its last messages, but a client that does
+	// not take them is left.
+	defer context.AfterFunc(ctx, func() {
+		time.AfterFunc(stdioTimeout, func() { _ = conn.ws.CloseNow() })
+	})()
+	status, err := guarded(ctx, s.log, path, func(ctx context.Context) (model.ExitStatus, error) {
+		return fn(ctx, params, p.stdio(ctx), func(progress model.Progress) { _ = conn.sendJSON(ctx, frameProgress, progress) })
+	})
+	var broken *model.Error
+	if cause := context.Cause(ctx); errors.As(cause, &broken) {
+		err = broken // the client broke the protocol
+	}
+	finish(ctx, conn, status, err)
+	p.stdin.end(io.ErrClosedPipe)
+	reading.Wait()
+}
+
+func firstMessage[P any](ctx context.Context, s *Server, conn *frameConn) (P, error) {
+	late := time.AfterFunc(stdioTimeout, func() { _ = conn.ws.CloseNow() })
+	defer late.Stop()
+	kind, body, err := conn.receiveMessage(ctx)
+	if err != nil || kind != websocket.MessageText {
+		var params P
+		return params, model.Errorf(model.CodeInvalid, "the first message is not the parameters as JSON text")
+	}
+	return decode[P](s.schemas, body)
+}
+
+// finish sends the last message and closes the connection.
+func finish(ctx context.Context, conn *frameConn, status model.ExitStatus, err error) {
+	if err != nil {
+		err = conn.sendJSON(ctx, frameError, wireError(err))
+	} else {
+		err = conn.sendJSON(ctx, frameExit, status)
+	}
+	if err != nil {
+		_ = conn.ws.CloseNow()
+		return
+	}
+	_ = conn.ws.Close(websocket.StatusNormalClosure, "")
+}
+
+// servedProcess is the server's side of one process.
+type servedProcess struct {
+	conn    *frameConn
+	wanted  bool // input is
+	stdin   *stdinBuffer
+	resize  chan model.WinSize // capacity 1: the newest size
+	signals chan string
+}
+
+func newServedProcess(ctx context.Context, conn *frameConn, wanted bool) *servedProcess {
+	const signalsWaiting = 16
+	return &servedProcess{
+		conn:    conn,
+		wanted:  wanted,
+		stdin:   newStdinBuffer(func(n int) { _ = conn.sendWindow(ctx, n) }),
+		resize:  make(chan model.WinSize, 1),
+		signals: make(chan string, signalsWaiting),
+	}
+}
+
+// stdio is what the API is given.
+func (p *servedProcess) stdio(ctx context.Context) Stdio {
+	send := func(kind frame, payload []byte) error { return p.conn.send(ctx, kind, payload) }
+	given := Stdio{
+		Stdout:  frameWriter{frameStdout, send},
+		Stderr:  frameWriter{frameStderr, send},
+		Resize:  p.resize,
+		Signals: p.signals,
+		Started: func(vm model.VM) { _ = p.conn.sendJSON(ctx, frameStarted, vm) },
+	}
+	if p.wanted {
+		given.Stdin = p.stdin
+	}
+	return given
+}
+
+// read takes the client's messages until the connection ends, which cancels
+// the call.
+func (p *servedProcess) read(ctx context.Context, cancel context.CancelCauseFunc) {
+	defer p.stdin.end(io.ErrUnexpectedEOF)
+	for {
+		kind, payload, err := p.conn.receive(ctx)
+		if err == nil {
+			err = p.take(kind, payload)
+		}
+		var broken *model.Error
+		switch {
+		case errors.As(err, &broken):
+			cancel(broken)
+			return
+		case err != nil:
+			cancel(errClientGone)
+			return
+		}
+	}
+}
+
+// take handles one message. It never blocks.
+func (p *servedProcess) take(kind frame, payload []byte) error {
+	switch kind {
+	case frameStdin:
+		if !p.wanted {
+			return model.Errorf(model.CodeInvalid, "input was sent and not asked for")
+		}
+		return p.stdin.put(payload)
+	case frameStdinEnd:
+		p.stdin.end(io.EOF)
+		return nil
+	case frameResize:
+		return p.takeResize(payload)
+	case frameSignal:
+		return p.takeSignal(string(payload))
+	}
+	return model.Errorf(model.CodeInvalid, "a message of type %d", kind)
+}
+
+func (p *servedProcess) takeResize(payload []byte) error {
+	var size model.WinSize
+	if err := json.Unmarshal(payload, &size); err != nil {
+		return model.Errorf(model.CodeInvalid, "reading a resize message: %w", err)
+	}
+	select { // only the newest counts; this goroutine is the only one that puts
+	case <-p.resize:
+	default:
+	}
+	p.resize <- size
+	return nil
+}
+
+// takeSignal passes on a signal; one of too many that wait is lost, as the
+// kernel's are.
+func (p *servedProcess) takeSignal(name string) error {
+	if !validSignal(name) {
+		return model.Errorf(model.CodeInvalid, "%.16q is no signal", name)
+	}
+	select {
+	case p.signals <- name:
+	default:
+	}
+	return nil
+}

@@ -1,0 +1,37 @@
+-- seq is the order of creation; a list by it is a plain scan.
+
+CREATE TABLE images (
+    seq  INTEGER PRIMARY KEY,
+    id   TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL UNIQUE,
+    body TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE kernels (
+    seq  INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    body TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE vms (
+    seq      INTEGER PRIMARY KEY,
+    id       TEXT NOT NULL UNIQUE,
+    name     TEXT NOT NULL UNIQUE,
+    image_id TEXT REFERENCES images (id),
+    body     TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX vms_by_image ON vms (image_id);
+
+CREATE TABLE operations (
+    seq   INTEGER PRIMARY KEY,
+    id    TEXT NOT NULL UNIQUE,
+    state TEXT NOT NULL,
+    body  TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX operations_running ON operations (state) WHERE state = 'running';
+INSERT INTO images (id, name, body) VALUES ('01', 'debian', '{"id":"01","name":"debian","managed":true,"dir":"/images/01","created_at":"2026-01-02T03:04:05Z"}');
+INSERT INTO vms (id, name, image_id, body) VALUES ('aa', 'web', '01', '{"id":"aa","name":"web","state":"stopped","image_id":"01","spec":{"cpus":2},"created_at":"2026-01-02T03:04:05Z"}');
+PRAGMA user_version = 1;
+PRAGMA application_id = 1651402610;
