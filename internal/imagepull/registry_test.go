@@ -120,4 +120,3 @@ func TestFaults(t *testing.T) {
 		})
 	}
 }
-

@@ -238,20 +238,53 @@ func TestNoAnswer(t *testing.T) {
 	}
 }
 
+// A call that was canceled says so, with the reason, wherever it was.
 func TestCanceledPull(t *testing.T) {
 	t.Parallel()
-	reg := newTestRegistry(t)
-	ref := reg.push(t, archive(t, file("a", incompressible(1<<20))))
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	reg.misbehave(func(_ http.ResponseWriter, r *http.Request) bool {
-		if isLayer(r) {
-			cancel()
-			<-r.Context().Done()
+	for name, match := range map[string]func(*http.Request) bool{"layer": isLayer, "manifest": isManifest} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reg := newTestRegistry(t)
+			ref := reg.push(t, archive(t, file("a", incompressible(1<<20))))
+			ctx, cancel := context.WithCancelCause(context.Background())
+			defer cancel(nil)
+			reg.misbehave(func(_ http.ResponseWriter, r *http.Request) bool {
+				if match(r) {
+					cancel(errors.New("enough"))
+					<-r.Context().Done()
+				}
+				return false
+			})
+			_, _, err := newRig(t, nil).pull(ctx, t, ref)
+			if model.CodeOf(err) != model.CodeCanceled || !strings.Contains(err.Error(), "enough") {
+				t.Errorf("error %v (%s)", err, model.CodeOf(err))
+			}
+		})
+	}
+}
+
+func TestCanceledMmdebstrap(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	program := fakeMmdebstrap(t, "echo 'I: making...' >&2\nexec sleep 60")
+	r := newRig(t, func(c *imagepull.Config) { c.Transport, c.Mmdebstrap = offline(), program })
+	ref, err := imagepull.ParseRef(imagepull.DefaultRef())
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := r.Resolve(ctx, ref, "", r.report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := func(p model.Progress) {
+		if strings.HasPrefix(p.Note, "mmdebstrap: making") {
+			cancel(errors.New("enough"))
 		}
-		return false
-	})
-	if _, _, err := newRig(t, nil).pull(ctx, t, ref); model.CodeOf(err) != model.CodeCanceled {
+	}
+	path := filepath.Join(r.dir, "rootfs")
+	_, err = r.BuildExt4(ctx, img, path, imagepull.BuildOptions{Stage: func(string) {}}, report)
+	if model.CodeOf(err) != model.CodeCanceled || !strings.Contains(err.Error(), "enough") {
 		t.Errorf("error %v (%s)", err, model.CodeOf(err))
 	}
 }

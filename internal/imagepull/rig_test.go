@@ -204,4 +204,3 @@ func (r *testRegistry) answer(req *http.Request) *httptest.ResponseRecorder {
 	r.inner.ServeHTTP(rec, req)
 	return rec
 }
-
