@@ -61,7 +61,7 @@ func (p *Puller) BuildExt4(ctx context.Context, img *Image, path string, opt Bui
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		_ = os.Remove(path)
-		return Built{}, archiveError(err)
+		return Built{}, archiveError(causeOf(ctx, err))
 	}
 	return built, nil
 }
@@ -270,6 +270,6 @@ func (s slots) take(ctx context.Context) (release func(), err error) {
 	case s <- struct{}{}:
 		return func() { <-s }, nil
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, ctx.Err()
 	}
 }

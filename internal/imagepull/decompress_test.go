@@ -147,4 +147,3 @@ func FuzzUnpack(f *testing.F) {
 		}
 	})
 }
-

@@ -55,8 +55,6 @@ func registryError(host string, err error) error {
 	}
 	var cert *tls.CertificateVerificationError
 	switch status := statusOf(err); {
-	case errors.Is(err, context.Canceled):
-		return model.Errorf(model.CodeCanceled, "stopped: %w", err)
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return model.Errorf(model.CodeUnauthorized, "registry %s refuses: the image is private or does not exist: %w", host, err).
 			WithHint("log in first: docker login %s, or podman login %s", host, host)
@@ -74,6 +72,23 @@ func registryError(host string, err error) error {
 	}
 	return model.Errorf(model.CodeUnreachable, "registry %s cannot be reached: %w", host, err).
 		WithHint("check the name and this host's network, then pull again: what has arrived is kept")
+}
+
+// causeOf returns err, unless ctx has ended: then that is what happened,
+// whatever broke because of it.
+func causeOf(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	cause := context.Cause(ctx)
+	var classed *model.Error
+	if errors.As(cause, &classed) || errors.Is(cause, errNoAnswer) {
+		return cause
+	}
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return model.Errorf(model.CodeTimeout, "stopped: %w", cause)
+	}
+	return model.Errorf(model.CodeCanceled, "stopped: %w", cause)
 }
 
 // storageError classes what went wrong with our own files.

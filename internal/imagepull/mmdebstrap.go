@@ -143,8 +143,6 @@ func mmdebstrapError(err error) error {
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
 		return missingProgram(err)
-	case errors.Is(err, context.Canceled):
-		return model.Errorf(model.CodeCanceled, "stopped: %w", err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return model.Errorf(model.CodeTimeout, "mmdebstrap did not end within %v: %w", mmdebstrapTimeout, err)
 	case !errors.As(err, &failed):

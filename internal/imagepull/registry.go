@@ -62,14 +62,6 @@ func (p *Puller) connect(ctx context.Context, ref name.Reference) (*registry, er
 	}, nil
 }
 
-// causeOf says that the caller went away rather than what that broke.
-func causeOf(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
-}
-
 // root fetches the document that ref names.
 func (r *registry) root(ctx context.Context, ref name.Reference) (descriptor, []byte, error) {
 	want := descriptor{Size: -1}
