@@ -52,14 +52,14 @@ func growOverlay(f *os.File, size int64) error {
 	if string(header[:4]) != magic || be.Uint32(header[20:]) != clusterBits || be.Uint64(header[40:]) != l1Offset {
 		return model.Errorf(model.CodeIntegrity, "it is no overlay as banger writes them")
 	}
-	old := int64(be.Uint64(header[24:])) //nolint:gosec // written by Clone, which checks
+	old := int64(be.Uint64(header[24:]))
 	if err := refuseShrink(old, size); err != nil {
 		return err
 	}
 	if entries := l1Entries(size); clustersOf(entries) > clustersOf(l1Entries(old)) {
 		return model.Errorf(model.CodeUnsupported, "an overlay that was made for %d bytes cannot grow to %d", old, size)
 	}
-	be.PutUint64(header[24:], uint64(size)) //nolint:gosec // not negative: it grew
+	be.PutUint64(header[24:], uint64(size))
 	be.PutUint32(header[36:], uint32(l1Entries(size)))
 	_, err := f.WriteAt(header, 0)
 	return err

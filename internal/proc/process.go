@@ -115,7 +115,7 @@ func (p *Process) Close() error { return p.fd.Close() }
 // ended reports whether the process behind a pidfd has ended: it is readable
 // then.
 func ended(fd uintptr) bool {
-	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}} //nolint:gosec // a descriptor fits
+	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	n, err := unix.Poll(fds, 0)
 	return err == nil && n == 1
 }

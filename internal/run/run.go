@@ -3,6 +3,7 @@ package run
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -108,7 +109,7 @@ func start(ctx context.Context, c Cmd, stdout io.Writer) (*process, error) {
 	if err != nil {
 		return nil, &Error{Argv: p.argv, ExitCode: -1, Err: err}
 	}
-	cmd := exec.CommandContext(ctx, path, c.Args...) //nolint:gosec // running what the caller names is the purpose
+	cmd := exec.CommandContext(ctx, path, c.Args...)
 	cmd.Args[0] = c.Name
 	cmd.Dir, cmd.Env, cmd.Stdin = c.Dir, c.environ(), c.Stdin
 	cmd.Stdout, cmd.Stderr = stdout, p.stderr
@@ -156,7 +157,7 @@ func (p *process) wait(ctx context.Context) (Result, *Error) {
 func (p *process) awaitExit() {
 	for {
 		err := unix.Waitid(unix.P_PID, p.cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if err != unix.EINTR { //nolint:errorlint // a bare errno
+		if !errors.Is(err, unix.EINTR) {
 			return
 		}
 	}

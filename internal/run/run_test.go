@@ -208,7 +208,7 @@ func TestStreamCancelStopsReaders(t *testing.T) {
 	}
 	defer out.Close()
 	pid := awaitPID(t, pidFile)
-	defer unix.Kill(pid, unix.SIGKILL)
+	defer func() { _ = unix.Kill(pid, unix.SIGKILL) }()
 	cancel()
 	if _, err := io.ReadAll(out); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)

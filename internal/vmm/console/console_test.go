@@ -9,20 +9,21 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"banger/internal/vmm/console"
 )
 
 func diskUse(t *testing.T, file string) int64 {
 	t.Helper()
-	info, err := os.Stat(file)
-	if err != nil {
+	var st unix.Stat_t
+	if err := unix.Stat(file, &st); err != nil {
 		t.Fatal(err)
 	}
-	return info.Sys().(*syscall.Stat_t).Blocks * 512
+	return st.Blocks * 512
 }
 
 func trim(t *testing.T, file string, keep int64) {

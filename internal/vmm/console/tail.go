@@ -3,6 +3,7 @@ package console
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -44,7 +45,7 @@ func Tail(file string, lines int) (tail []byte, next int64, err error) {
 	start = min(max(start, size-maxTail), size)
 	buf := make([]byte, size-start)
 	n, err := f.ReadAt(buf, start)
-	if err != nil && err != io.EOF { //nolint:errorlint // ReadAt returns io.EOF bare
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, 0, fmt.Errorf("reading %s: %w", file, err)
 	}
 	return lastLines(buf[:n], lines), start + int64(n), nil
@@ -114,7 +115,7 @@ func copyFrom(file string, from int64, w io.Writer) (int64, error) {
 	}
 	defer f.Close()
 	data, err := unix.Seek(int(f.Fd()), from, unix.SEEK_DATA)
-	if err == unix.ENXIO { //nolint:errorlint // a bare errno; nothing was appended
+	if errors.Is(err, unix.ENXIO) { // nothing was appended
 		return 0, nil
 	}
 	if err != nil {

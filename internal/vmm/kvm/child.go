@@ -2,6 +2,7 @@ package kvm
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"time"
 )
@@ -13,14 +14,19 @@ const childEnv = "BANGER_KVM_PROBE_CHILD"
 // child; else it does nothing. Mains and TestMains whose program may call
 // Probe call it first.
 func MaybeProbeChild() {
-	if os.Getenv(childEnv) == "" {
-		return
+	if os.Getenv(childEnv) != "" {
+		os.Exit(beChild(os.Stdout)) //nolint:forbidigo // the child ends where main has hardly begun
 	}
+}
+
+// beChild runs the guest, prints the answer that parseChild reads, and
+// returns the exit status.
+func beChild(out io.Writer) int {
 	began := time.Now()
 	if err := runGuest(); err != nil {
-		fmt.Println("error", err)
-		os.Exit(1)
+		fmt.Fprintln(out, "error", err)
+		return 1
 	}
-	fmt.Println("ok", time.Since(began).Nanoseconds())
-	os.Exit(0)
+	fmt.Fprintln(out, "ok", time.Since(began).Nanoseconds())
+	return 0
 }

@@ -87,14 +87,14 @@ func runGuest() error {
 	if err := ioctlPtr(vm, "KVM_SET_USER_MEMORY_REGION", kvmSetUserMemoryRegion, unsafe.Pointer(&region)); err != nil {
 		return err
 	}
-	vcpu, err := ioctl(vm, "KVM_CREATE_VCPU", kvmCreateVCPU, 0)
+	vcpu, err := ioctl(vm, "KVM_CREATE_VCPU", kvmCreateVCPU)
 	if err != nil {
 		return err
 	}
 	if err := setRegisters(dev, vcpu); err != nil {
 		return err
 	}
-	size, err := ioctl(dev, "KVM_GET_VCPU_MMAP_SIZE", kvmGetVCPUMmapSize, 0)
+	size, err := ioctl(dev, "KVM_GET_VCPU_MMAP_SIZE", kvmGetVCPUMmapSize)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func runGuest() error {
 func runUntilOut(vcpu int, shared []byte) error {
 	const exitIO = 2
 	for {
-		_, err := ioctl(vcpu, "KVM_RUN", kvmRun, 0)
+		_, err := ioctl(vcpu, "KVM_RUN", kvmRun)
 		if errors.Is(err, unix.EINTR) || errors.Is(err, unix.EAGAIN) {
 			continue
 		}

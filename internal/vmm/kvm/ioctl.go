@@ -18,9 +18,9 @@ const (
 	apiVersion = 12 // the only one since Linux 2.6.22
 )
 
-// ioctl makes a call whose argument is a number.
-func ioctl(fd int, name string, req, arg uintptr) (int, error) {
-	r, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), req, arg)
+// ioctl makes a call without an argument.
+func ioctl(fd int, name string, req uintptr) (int, error) {
+	r, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), req, 0)
 	if errno != 0 {
 		return 0, fmt.Errorf("%s: %w", name, errno)
 	}
@@ -42,13 +42,13 @@ func newVM() (dev, vm int, err error) {
 	if err != nil {
 		return 0, 0, fmt.Errorf("opening %s: %w", device, err)
 	}
-	version, err := ioctl(dev, "KVM_GET_API_VERSION", kvmGetAPIVersion, 0)
+	version, err := ioctl(dev, "KVM_GET_API_VERSION", kvmGetAPIVersion)
 	if err != nil {
 		return 0, 0, err
 	}
 	if version != apiVersion {
 		return 0, 0, fmt.Errorf("KVM_GET_API_VERSION: %d instead of %d", version, apiVersion)
 	}
-	vm, err = ioctl(dev, "KVM_CREATE_VM", kvmCreateVM, 0)
+	vm, err = ioctl(dev, "KVM_CREATE_VM", kvmCreateVM)
 	return dev, vm, err
 }

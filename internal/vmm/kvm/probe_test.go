@@ -53,12 +53,15 @@ func flip(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var r map[string]any
+	var r struct {
+		Version int         `json:"version"`
+		BootID  string      `json:"boot_id"`
+		Verdict kvm.Verdict `json:"verdict"`
+	}
 	if err := json.Unmarshal(b, &r); err != nil {
 		t.Fatal(err)
 	}
-	v := r["verdict"].(map[string]any)
-	v["usable"] = !v["usable"].(bool)
+	r.Verdict.Usable = !r.Verdict.Usable
 	if b, err = json.Marshal(r); err != nil {
 		t.Fatal(err)
 	}

@@ -127,7 +127,8 @@ func read(t *testing.T, file string) []byte {
 // newSpec returns a spec of the tests' guest with directories of its own.
 func newSpec(t *testing.T, kernel, initrd string) vmm.Spec {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "b,vm") // short, for the sockets; with a comma, for the arguments
+	// Short, for the sockets; with a comma, for the arguments.
+	dir, err := os.MkdirTemp("", "b,vm") //nolint:usetesting // t.TempDir is too long
 	if err != nil {
 		t.Fatal(err)
 	}

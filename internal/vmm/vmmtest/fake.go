@@ -148,7 +148,7 @@ func (f *Fake) add(spec vmm.Spec) (*Guest, error) {
 		return nil, fmt.Errorf("generation %s was started before", spec.Generation)
 	}
 	f.pids++
-	process := model.ProcessID{BootID: "fake", PID: f.pids, Start: uint64(f.pids)} //nolint:gosec // small and positive
+	process := model.ProcessID{BootID: "fake", PID: f.pids, Start: uint64(f.pids)}
 	g := newGuest(spec, process, func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
