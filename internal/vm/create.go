@@ -88,7 +88,7 @@ func nameTaken(name string) error {
 
 func (s *Service) imageFor(ctx context.Context, p rpc.VMCreateParams, report model.Report) (model.Image, error) {
 	if p.Pull == "never" {
-		return s.cfg.Images.ShowImage(ctx, rpc.NameParams{Name: p.Image})
+		return s.cfg.Images.FindImage(ctx, p.Image)
 	}
 	return s.cfg.Images.EnsureImage(ctx, p.Image, report)
 }

@@ -20,7 +20,8 @@ import (
 //	running, unknown   found by its driver                    running
 //	                   certain to be gone                     stopped
 //	                   neither                                unknown
-//	a directory of no VM                                      removed
+//	a run directory of no VM                                  removed when nothing runs there
+//	a VM directory of no VM                                   left alone, and told
 func (s *Service) Recover(ctx context.Context) error {
 	vms, err := s.cfg.Store.VMs(ctx)
 	if err != nil {
@@ -65,8 +66,9 @@ func (s *Service) removeIfAuto(ctx context.Context, vm model.VM) error {
 	return s.remove(ctx, vm)
 }
 
-// sweep removes directories that no row speaks of. Only names that banger
-// itself gives are touched.
+// sweep removes the run directories of starts that have certainly ended. VM
+// directories that no row speaks of are only told of: no crash leaves one, so
+// they mean that the database was lost, and they hold the users' disks.
 func (s *Service) sweep(ctx context.Context) error {
 	vms, err := s.cfg.Store.VMs(ctx)
 	if err != nil {
@@ -77,28 +79,51 @@ func (s *Service) sweep(ctx context.Context) error {
 		dirs[vm.ID] = true
 		runs[vm.Runtime.Generation] = true
 	}
-	return errors.Join(
-		s.sweepDir(s.cfg.Paths.VMs(), dirs),
-		s.sweepDir(s.cfg.Paths.VMRuns(), runs),
-	)
+	for _, id := range unknownIDs(s.cfg.Paths.VMs(), dirs) {
+		s.cfg.Log.Warn("a directory belongs to no VM of the database: it is left alone", "path", filepath.Join(s.cfg.Paths.VMs(), id))
+	}
+	var failed []error
+	for _, generation := range unknownIDs(s.cfg.Paths.VMRuns(), runs) {
+		if s.certainlyEnded(ctx, generation) {
+			failed = append(failed, os.RemoveAll(s.runDir(generation)))
+		}
+	}
+	return errors.Join(failed...)
 }
 
-func (s *Service) sweepDir(dir string, known map[string]bool) error {
+// unknownIDs returns the names in dir that are ids and not known.
+func unknownIDs(dir string, known map[string]bool) []string {
 	entries, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
 	if err != nil {
-		return err
+		return nil // not there yet
 	}
+	var ids []string
 	for _, e := range entries {
-		if known[e.Name()] || !model.IsID(e.Name()) {
-			continue
-		}
-		s.cfg.Log.Info("removing what no VM owns", "path", filepath.Join(dir, e.Name()))
-		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
-			return err
+		if model.IsID(e.Name()) && !known[e.Name()] {
+			ids = append(ids, e.Name())
 		}
 	}
-	return nil
+	return ids
+}
+
+// certainlyEnded says whether no driver's process can be left in a run
+// directory.
+func (s *Service) certainlyEnded(ctx context.Context, generation string) bool {
+	for _, d := range s.cfg.Drivers {
+		f, err := d.Features(ctx)
+		if err != nil {
+			return false
+		}
+		bounded, cancel := context.WithTimeout(ctx, attachTimeout)
+		m, err := d.Attach(bounded, vmm.Record{Driver: f.Driver, Generation: generation, RunDir: s.runDir(generation)})
+		cancel()
+		if err == nil {
+			_ = m.Close()
+		}
+		if !errors.Is(err, vmm.ErrGone) {
+			s.cfg.Log.Warn("a process may be left of a start that no VM knows: it is left alone", "path", s.runDir(generation), "err", err)
+			return false
+		}
+	}
+	return true
 }

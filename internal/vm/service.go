@@ -28,7 +28,9 @@ type Store interface {
 type Images interface {
 	// EnsureImage returns a local image by name or id, or pulls the reference.
 	EnsureImage(ctx context.Context, nameOrRef string, report model.Report) (model.Image, error)
-	// ShowImage returns a local image only.
+	// FindImage is EnsureImage without the pull.
+	FindImage(ctx context.Context, nameOrRef string) (model.Image, error)
+	// ShowImage returns a local image by name or id.
 	ShowImage(ctx context.Context, p rpc.NameParams) (model.Image, error)
 }
 

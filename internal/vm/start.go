@@ -53,7 +53,7 @@ func (s *Service) start(ctx context.Context, op *operation.Op, vm model.VM) (mod
 		return vm, err
 	}
 	if driver.features.Why != "" {
-		op.Report(model.Progress{Note: driver.features.Why})
+		op.Report(model.Progress{Note: "VMs are emulated here, which is slower: " + driver.features.Why})
 	}
 	op.Stage("kernel")
 	boot, err := s.bootSetFor(ctx, vm, op.Report) // 2
