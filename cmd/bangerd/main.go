@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"banger/internal/model"
+	"banger/internal/vmm/kvm"
 )
 
 // Stamped by the linker: -ldflags "-X main.version=... -X main.commit=... -X main.buildTime=...".
@@ -22,6 +23,7 @@ var (
 )
 
 func main() {
+	kvm.MaybeProbeChild()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

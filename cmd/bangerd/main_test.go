@@ -19,12 +19,14 @@ import (
 	"banger/internal/model"
 	"banger/internal/rpc"
 	"banger/internal/store"
+	"banger/internal/vmm/kvm"
 )
 
 // asDaemon in the environment makes the test's own executable bangerd.
 const asDaemon = "BANGERD_TEST_AS_DAEMON"
 
 func TestMain(m *testing.M) {
+	kvm.MaybeProbeChild()
 	if os.Getenv(asDaemon) != "" {
 		main()
 		return

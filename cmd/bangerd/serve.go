@@ -9,12 +9,12 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/gofrs/flock"
 
 	"banger/internal/daemon"
 	"banger/internal/model"
-	"banger/internal/operation"
 	"banger/internal/rpc"
 	"banger/internal/store"
 )
@@ -42,28 +42,24 @@ func serve(ctx context.Context, paths model.Paths, logTo io.Writer, ready func()
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	trimmer := &daemon.Trimmer{}
-	defer trimmer.Close()
-	parts := services(db, trimmer, log)
-	parts.Version = versionInfo(paths)
+	svc, err := openServices(paths, db, log)
+	if err != nil {
+		return err
+	}
+	defer svc.close()
 	l, err := rpc.Listen(ctx, paths.Socket())
 	if err != nil {
 		return err
 	}
-	return daemon.New(parts).Serve(ctx, l, func() {
+	ctx, cancel := context.WithCancel(ctx)
+	var probing sync.WaitGroup
+	defer probing.Wait()
+	defer cancel()
+	return daemon.New(svc.parts(paths, log)).Serve(ctx, l, func() {
 		log.Info("ready", "socket", paths.Socket(), "version", version, "pid", os.Getpid())
 		ready()
+		probing.Go(func() { svc.accel.find(ctx, svc.driver) })
 	})
-}
-
-// services puts the parts of the daemon together.
-func services(db *store.Store, trimmer *daemon.Trimmer, log *slog.Logger) daemon.Parts {
-	operations := operation.New(operation.Config{Store: db, Log: log, Ended: trimmer.Ended})
-	return daemon.Parts{
-		Operations: operations,
-		Recovery:   []daemon.RecoveryStep{{What: "operations", Do: operations.Recover}},
-		Log:        log,
-	}
 }
 
 // lock makes the state directory ours, or says whose it is.

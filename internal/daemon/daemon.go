@@ -23,6 +23,7 @@ type Parts struct {
 	VMs        rpc.VMAPI
 	Operations *operation.Service
 	Version    model.VersionInfo
+	Accel      func() string // what VMs run on, "" until it is known; may be nil
 	// Recovery is done in this order before the first call is answered.
 	Recovery []RecoveryStep
 	Log      *slog.Logger
@@ -64,7 +65,13 @@ func New(parts Parts) *Daemon {
 }
 
 // Version implements rpc.API.
-func (d *Daemon) Version(context.Context) (model.VersionInfo, error) { return d.parts.Version, nil }
+func (d *Daemon) Version(context.Context) (model.VersionInfo, error) {
+	info := d.parts.Version
+	if d.parts.Accel != nil {
+		info.Accel = d.parts.Accel()
+	}
+	return info, nil
+}
 
 // Shutdown implements rpc.API: Serve returns soon after.
 func (d *Daemon) Shutdown(context.Context) error {
