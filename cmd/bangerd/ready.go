@@ -26,10 +26,10 @@ func inheritReadiness(getenv func(string) string, unsetenv func(string) error) (
 	if err != nil || fd <= int(os.Stderr.Fd()) {
 		return nil, model.Errorf(model.CodeInvalid, "%s is %q: the number of a pipe is needed", rpc.ReadyEnv, value)
 	}
-	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC); err != nil { //nolint:gosec // not negative
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC); err != nil {
 		return nil, model.Errorf(model.CodeInvalid, "%s is %q: %w", rpc.ReadyEnv, value, err)
 	}
-	return &readiness{os.NewFile(uintptr(fd), "ready")}, unsetenv(rpc.ReadyEnv) //nolint:gosec // not negative
+	return &readiness{os.NewFile(uintptr(fd), "ready")}, unsetenv(rpc.ReadyEnv)
 }
 
 func (r *readiness) ok() { r.tell(rpc.ReadyOK) }
