@@ -7,16 +7,30 @@ import (
 	"banger/internal/rpc"
 )
 
+// daemonAt says where the daemon is.
 type daemonAt struct {
-	getenv     func(string) string
-	uid        int
-	executable func() (string, error)
+	getenv func(string) string
+	uid    int
 }
 
-func (d daemonAt) connect(context.Context) (rpc.API, error) {
-	return nil, model.Errorf(model.CodeUnreachable, "no daemon")
+// connect reaches the daemon and starts it when none runs.
+func (d daemonAt) connect(ctx context.Context) (rpc.API, error) {
+	paths, err := model.DefaultPaths(d.getenv, d.uid)
+	if err != nil {
+		return nil, err
+	}
+	client, err := rpc.Ensure(ctx, paths, "")
+	if err != nil {
+		return nil, err
+	}
+	return client, nil
 }
 
+// dial reaches a daemon that runs.
 func (d daemonAt) dial(context.Context) (rpc.API, error) {
-	return nil, model.Errorf(model.CodeUnreachable, "no daemon")
+	paths, err := model.DefaultPaths(d.getenv, d.uid)
+	if err != nil {
+		return nil, err
+	}
+	return rpc.NewClient(paths.Socket()), nil
 }

@@ -16,7 +16,7 @@ var version, commit, buildTime = "dev", "unknown", "unknown"
 
 func main() {
 	debug.SetGCPercent(400) // a short life: time is dearer than memory
-	daemon := daemonAt{getenv: os.Getenv, uid: os.Getuid(), executable: os.Executable}
+	daemon := daemonAt{getenv: os.Getenv, uid: os.Getuid()}
 	a := &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		lookupEnv: os.LookupEnv,

@@ -18,6 +18,8 @@ import (
 //	State/vms/<id>/                root.ext4 or root.qcow2, console.log
 //	Cache/oci/                     verified blobs in OCI image layout
 //	Cache/initramfs/<key>.cpio     one for each kernel and agent
+//	Cache/apt/                     package lists of the kernels' distributions
+//	Cache/kvm.json                 whether KVM runs kernels, until the next boot
 //	Run/banger.sock                the daemon's API
 //	Run/vm/<generation>/           sockets and pid file of one start of a VM
 type Paths struct {
@@ -95,6 +97,12 @@ func (p Paths) OCI() string { return filepath.Join(p.Cache, "oci") }
 
 // Initramfs holds the initramfs of each kernel and agent.
 func (p Paths) Initramfs() string { return filepath.Join(p.Cache, "initramfs") }
+
+// Apt is the private root of apt's lists.
+func (p Paths) Apt() string { return filepath.Join(p.Cache, "apt") }
+
+// KVMVerdict keeps whether KVM runs kernels on this host.
+func (p Paths) KVMVerdict() string { return filepath.Join(p.Cache, "kvm.json") }
 
 // Socket is the daemon's API socket.
 func (p Paths) Socket() string { return filepath.Join(p.Run, "banger.sock") }

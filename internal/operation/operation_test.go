@@ -272,7 +272,9 @@ func TestWatchReplaysAndFollows(t *testing.T) {
 	if err != nil || rec.State != model.OpCanceled {
 		t.Fatalf("WatchOperation = %+v, %v", rec, err)
 	}
-	<-ended
+	if err := <-ended; model.CodeOf(err) != model.CodeCanceled {
+		t.Errorf("Do = %v", err)
+	}
 	if d := cmp.Diff([]string{"pull", "pull", "build", "build"}, seen); d != "" {
 		t.Errorf("seen (-want +got):\n%s", d)
 	}
@@ -310,7 +312,9 @@ func TestSlowWatcherDoesNotHoldTheOperation(t *testing.T) {
 	if err := <-watched; err != nil {
 		t.Error(err)
 	}
-	<-ended
+	if err := <-ended; model.CodeOf(err) != model.CodeCanceled {
+		t.Errorf("Do = %v", err)
+	}
 }
 
 func TestWatchEndsWithItsCaller(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 
@@ -72,9 +73,9 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 		switch {
 		case err == nil:
 			return bytes.TrimRight(line, "\r\n"), nil
-		case err == io.EOF: //nolint:errorlint // bufio returns it as it is
+		case errors.Is(err, io.EOF):
 			return nil, io.ErrUnexpectedEOF
-		case err != bufio.ErrBufferFull: //nolint:errorlint // bufio returns it as it is
+		case !errors.Is(err, bufio.ErrBufferFull):
 			return nil, err
 		case len(line) > maxAnswer:
 			return nil, model.Errorf(model.CodeLimit, "an event is longer than %d bytes", maxAnswer)

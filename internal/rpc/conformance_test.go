@@ -220,7 +220,9 @@ func TestShutdownEndsCallsUnderWay(t *testing.T) {
 			if err := <-failed; model.CodeOf(err) != model.CodeCanceled || err.Error() != "the daemon is shutting down" {
 				t.Errorf("%s: %v", model.CodeOf(err), err)
 			}
-			<-fake.left
+			if cause := <-fake.left; cause == nil {
+				t.Error("the call was not canceled")
+			}
 			if _, err := api.Version(t.Context()); model.CodeOf(err) != model.CodeUnreachable || model.HintOf(err) == "" {
 				t.Errorf("after the shutdown: %v", err)
 			}

@@ -85,7 +85,7 @@ func TestHostileRequestsAreRefused(t *testing.T) {
 		"not an object":     {post("/v1/vm.show", "", `["a"]`), 400, "not valid"},
 		"null":              {post("/v1/vm.show", "", `null`), 400, "not valid"},
 		"nothing":           {post("/v1/vm.show", "", ``), 400, "required"},
-		"unknown field":     {post("/v1/vm.show", "", `{"name":"a","nmae":"b"}`), 400, "nmae"},
+		"unknown field":     {post("/v1/vm.show", "", `{"name":"a","nickname":"b"}`), 400, "nickname"},
 		"unknown, no type":  {post("/v1/vm.list", "", `{"all":true}`), 400, "all"},
 		"unknown inside":    {post("/v1/image.pull", "", `{"ref":"a","config":{}}`), 400, "config"},
 		"wrong type":        {post("/v1/vm.show", "", `{"name":7}`), 400, "name"},
@@ -253,5 +253,7 @@ func TestTooLongAMessageEndsTheProcess(t *testing.T) {
 	}
 	<-fake.entered
 	_ = ws.Write(t.Context(), websocket.MessageBinary, make([]byte, rpc.MaxBody+1))
-	<-fake.left
+	if cause := <-fake.left; cause == nil {
+		t.Error("the call was not canceled")
+	}
 }

@@ -65,7 +65,7 @@ func makeSocketDir(dir string) error {
 	if err := checkOwner(dir, "socket directory", fs.ModeDir); err != nil {
 		return err
 	}
-	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a directory
+	if err := os.Chmod(dir, 0o700); err != nil {
 		return model.Errorf(model.CodeInternal, "making the socket directory: %w", err)
 	}
 	return nil

@@ -69,13 +69,17 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	cancel(errShutdown)
 	grace, done := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer done()
-	err := srv.Shutdown(grace)
-	s.waitForSockets(grace)
-	<-failed
+	err := errors.Join(srv.Shutdown(grace), s.waitForSockets(grace))
+	if err != nil {
+		err = model.Errorf(model.CodeTimeout, "calls did not end in time: %w", err)
+	}
+	if ended := <-failed; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
 	return errors.Join(err, srv.Close())
 }
 
-func (s *Server) waitForSockets(ctx context.Context) {
+func (s *Server) waitForSockets(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() {
 		s.sockets.Wait()
@@ -83,7 +87,9 @@ func (s *Server) waitForSockets(ctx context.Context) {
 	}()
 	select {
 	case <-ended:
+		return nil
 	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -114,7 +114,7 @@ func leaveStale(t *testing.T, path string) {
 func TestListenReplacesAStaleSocketAndTightensItsDirectory(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
-	must(t, os.Mkdir(dir, 0o755), os.Chmod(dir, 0o755)) //nolint:gosec // to be tightened
+	must(t, os.Mkdir(dir, 0o755), os.Chmod(dir, 0o755))
 	path := filepath.Join(dir, "banger.sock")
 	leaveStale(t, path)
 	l, err := rpc.Listen(t.Context(), path)
@@ -185,7 +185,7 @@ func TestConnectionOfAnotherUserIsClosed(t *testing.T) {
 	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
 	path := filepath.Join(dir, "banger.sock")
 	l, err := rpc.Listen(t.Context(), path)
-	must(t, err, os.Chmod(dir, 0o755), os.Chmod(path, 0o666)) //nolint:gosec // that is the test
+	must(t, err, os.Chmod(dir, 0o755), os.Chmod(path, 0o666))
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- rpc.NewServer(newFake(), discardLog()).Serve(ctx, l) }()
@@ -205,8 +205,8 @@ func TestConnectionOfAnotherUserIsClosed(t *testing.T) {
 func dialAs(ctx context.Context, path string, uid int) (conn net.Conn, err error) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		runtime.LockOSThread()                                                                             // and never unlocked: the thread is not used again
-		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), 0); errno != 0 { //nolint:gosec // a uid
+		runtime.LockOSThread() // and never unlocked: the thread is not used again
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), 0); errno != 0 {
 			err = errno
 			return
 		}

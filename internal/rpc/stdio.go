@@ -86,7 +86,7 @@ func (c *frameConn) sendJSON(ctx context.Context, kind frame, value any) error {
 }
 
 func (c *frameConn) sendWindow(ctx context.Context, taken int) error {
-	return c.send(ctx, frameWindow, binary.BigEndian.AppendUint32(nil, uint32(taken))) //nolint:gosec // at most stdinWindow
+	return c.send(ctx, frameWindow, binary.BigEndian.AppendUint32(nil, uint32(taken)))
 }
 
 // receive returns the next message; the payload is good until the next call.

@@ -40,7 +40,7 @@ func attach(ctx context.Context, c *Client, verb string, params any, wantsStdin 
 }
 
 func (c *Client) openSocket(ctx context.Context, verb string) (*frameConn, error) {
-	ws, resp, err := websocket.Dial(ctx, "ws://"+Host+pathPrefix+verb, &websocket.DialOptions{
+	ws, resp, err := websocket.Dial(ctx, "ws://"+Host+pathPrefix+verb, &websocket.DialOptions{ //nolint:bodyclose // Dial closes it, or it is the connection
 		HTTPClient: &http.Client{Transport: c.transport},
 		HTTPHeader: http.Header{versionHeader: {Version}},
 	})

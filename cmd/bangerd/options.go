@@ -1,0 +1,73 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"path/filepath"
+
+	"banger/internal/model"
+)
+
+// options is the command line.
+type options struct {
+	help    bool
+	version bool
+	paths   model.Paths
+}
+
+// parseOptions reads the flags; directories that are not given follow the
+// environment.
+func parseOptions(args []string, getenv func(string) string, uid int, stderr io.Writer) (options, error) {
+	var opts options
+	var given model.Paths
+	flags := flag.NewFlagSet("bangerd", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.BoolVar(&opts.version, "version", false, "print the version and exit")
+	flags.StringVar(&given.Config, "config", "", "`directory` of settings")
+	flags.StringVar(&given.State, "state", "", "`directory` of the database, images, kernels and VMs")
+	flags.StringVar(&given.Cache, "cache", "", "`directory` of what can be made again")
+	flags.StringVar(&given.Run, "run", "", "`directory` of sockets")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return options{help: true}, nil
+		}
+		return opts, model.Errorf(model.CodeInvalid, "reading the command line: %w", err)
+	}
+	if flags.NArg() > 0 {
+		return opts, model.Errorf(model.CodeInvalid, "unexpected argument %q", flags.Arg(0)).WithHint("see `bangerd -help`")
+	}
+	if opts.version {
+		return opts, nil
+	}
+	if given.Config == "" || given.State == "" || given.Cache == "" || given.Run == "" {
+		var err error
+		if opts.paths, err = model.DefaultPaths(getenv, uid); err != nil {
+			return opts, err
+		}
+	}
+	return opts, override(&opts.paths, given)
+}
+
+// override puts the directories that were given over those of paths.
+func override(paths *model.Paths, given model.Paths) error {
+	for _, dir := range []struct {
+		flag  string
+		given string
+		to    *string
+	}{
+		{"-config", given.Config, &paths.Config},
+		{"-state", given.State, &paths.State},
+		{"-cache", given.Cache, &paths.Cache},
+		{"-run", given.Run, &paths.Run},
+	} {
+		if dir.given == "" {
+			continue
+		}
+		if !filepath.IsAbs(dir.given) {
+			return model.Errorf(model.CodeInvalid, "%s is %q: an absolute path is needed", dir.flag, dir.given)
+		}
+		*dir.to = dir.given
+	}
+	return nil
+}

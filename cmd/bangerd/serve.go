@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/gofrs/flock"
+
+	"banger/internal/daemon"
+	"banger/internal/model"
+	"banger/internal/rpc"
+	"banger/internal/store"
+)
+
+// memoryLimit is where the garbage collector begins to work harder, in bytes:
+// above what pulling a large image needs, far below what VMs do.
+const memoryLimit = 256 << 20
+
+// serve runs the daemon of these paths until ctx ends or it is shut down.
+//
+//	lock    one daemon for one state directory
+//	open    the database, the services
+//	listen  the socket
+//	serve   recovery, ready, calls
+func serve(ctx context.Context, paths model.Paths, logTo io.Writer, ready func()) (err error) {
+	log := slog.New(slog.NewTextHandler(logTo, nil))
+	debug.SetMemoryLimit(memoryLimit)
+	unlock, err := lock(paths)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	db, err := store.Open(ctx, paths.DB())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	svc, err := openServices(paths, db, log)
+	if err != nil {
+		return err
+	}
+	defer svc.close()
+	l, err := rpc.Listen(ctx, paths.Socket())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var probing sync.WaitGroup
+	defer probing.Wait()
+	defer cancel()
+	return daemon.New(svc.parts(paths, log)).Serve(ctx, l, func() {
+		log.Info("ready", "socket", paths.Socket(), "version", version, "pid", os.Getpid())
+		ready()
+		probing.Go(func() { svc.accel.find(ctx, svc.driver) })
+	})
+}
+
+// lock makes the state directory ours, or says whose it is.
+func lock(paths model.Paths) (unlock func() error, err error) {
+	for _, dir := range []string{paths.State, paths.Cache} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, model.Errorf(model.CodeInternal, "making banger's directories: %w", err)
+		}
+	}
+	fl := flock.New(paths.DaemonLock(), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
+	locked, err := fl.TryLock()
+	if err != nil {
+		return nil, model.Errorf(model.CodeInternal, "locking %s: %w", paths.DaemonLock(), err)
+	}
+	if !locked {
+		return nil, model.Errorf(model.CodeConflict, "another bangerd%s uses %s", holder(paths.DaemonLock()), paths.State).
+			WithHint("`banger system shutdown` ends it, VMs go on; or set BANGER_HOME to another directory")
+	}
+	// For people: the lock is what counts.
+	_ = os.WriteFile(paths.DaemonLock(), []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
+	return fl.Unlock, nil
+}
+
+// holder reads who wrote the lock file, when that is a number.
+func holder(path string) string {
+	text, err := os.ReadFile(path)
+	if pid, bad := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && bad == nil && len(text) < 20 {
+		return " (pid " + strconv.Itoa(pid) + ")"
+	}
+	return ""
+}
