@@ -32,19 +32,19 @@ func main() {
 // run measures all there is to measure and reports; met tells whether every
 // bar was.
 func run(ctx context.Context, out *os.File) (met bool, err error) {
-	home, err := newHome("build/bin")
+	h, err := newHome("build/bin")
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, home.destroy()) }()
-	if err := home.fill(ctx, "build/images/layouts/busybox", image); err != nil {
+	defer func() { err = errors.Join(err, h.destroy()) }()
+	if err := h.fill(ctx, "build/images/layouts/busybox", image); err != nil {
 		return false, err
 	}
 	var rows []row
 	for _, measure := range []func(context.Context, *home) ([]row, error){
 		agentSize, bootOverhead, execLatency, idleDaemon, manyVMs,
 	} {
-		measured, err := measure(ctx, home)
+		measured, err := measure(ctx, h)
 		if err != nil {
 			return false, err
 		}
