@@ -70,13 +70,13 @@ func TestMistakes(t *testing.T) {
 			[]string{"no-such"}, []string{"banger kernel"}},
 		{"kernel that is no kernel", []string{"kernel", "import", "--kernel-path", notAKernel, "text"}, 2,
 			[]string{notAKernel}, nil},
-		{"kernel file that is not there", []string{"kernel", "import", "--kernel-path", "/no/such/file", "gone"}, 3,
+		{"kernel file that is not there", []string{"kernel", "import", "--kernel-path", "/no/such/file", "gone"}, 2,
 			[]string{"/no/such/file"}, nil},
 		{"kernel of an image that is no kernel", []string{"image", "pull", w.registry.ref("busybox"), "--name", "other",
 			"--kernel-path", notAKernel}, 2, []string{notAKernel}, nil},
-		{"more memory than there is", []string{"run", "--rm", "-m", "15T", "busybox", "--", "true"}, 125, []string{"15"}, nil},
+		{"more memory than there is", []string{"run", "--rm", "-m", "15T", "busybox", "--", "true"}, 125, []string{"memory"}, nil},
 		{"disk smaller than the image", []string{"create", "--disk", "1M", "busybox"}, 2, nil, nil},
-		{"command that is none", []string{"rnu", "busybox"}, 2, []string{"rnu"}, []string{"run"}},
+		{"command that is none", []string{"crate", "busybox"}, 2, []string{"crate"}, []string{"create"}},
 		{"flag that is none", []string{"run", "--memroy", "1G", "busybox"}, 125, []string{"--memroy"}, []string{"--memory"}},
 	} {
 		t.Run(f.what, func(t *testing.T) { f.check(t, h) })

@@ -128,7 +128,8 @@ func testTerminal(t *testing.T, h *home) {
 	screen.typeAndWait(t, "stty size\n", "33 101")
 	screen.typeAndWait(t, "tty && echo is-a-$((1+1))-tty\n", "is-a-2-tty")
 	screen.typeAndWait(t, "echo term is-$TERM\n", "is-xterm")
-	screen.typeAndWait(t, "sleep 600\n\x03echo status-$?\n", "status-130")
+	screen.typeAndWait(t, "echo go-$((1+1)); sleep 600\n", "go-2")
+	screen.typeAndWait(t, "\x03echo status-$?\n", "status-130")
 	if err := pty.Setsize(terminal, &pty.Winsize{Rows: 44, Cols: 77}); err != nil {
 		t.Fatal(err)
 	}

@@ -178,7 +178,13 @@ func (h *home) guest(t *testing.T, vm, script string) string {
 func (h *home) vm(t *testing.T, name, image string, flags ...string) {
 	t.Helper()
 	h.ok(t, append(append([]string{"create", "--start", "--name", name}, flags...), image)...)
-	t.Cleanup(func() {
+	h.removeAfter(t, name)
+}
+
+// removeAfter deletes a VM when t ends.
+func (h *home) removeAfter(t *testing.T, name string) {
+	t.Helper()
+	t.Cleanup(func() { // t.Context has ended by then
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if r := h.run(ctx, "rm", "-f", name); r.code != 0 && r.code != 3 {

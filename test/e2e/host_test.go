@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -153,27 +152,6 @@ echo "images: $(ls -A "$0/state/images" 2>&1)"; "$1" system shutdown; exit $code
 	}
 	if !strings.Contains(r.stdout, "images: \n") {
 		t.Errorf("want no image left, got %s", r)
-	}
-}
-
-// TestRegistryThatNeverAnswers: an address that swallows every packet is given
-// up in good time.
-func TestRegistryThatNeverAnswers(t *testing.T) {
-	h := freshHome(t)
-	t.Parallel()
-	// A network of its own in which nobody has the address.
-	script := `ip link add hole type dummy && ip address add 10.9.0.1/24 dev hole && ip link set hole up && "$0" "$@"; code=$?
-"$0" system shutdown; exit $code`
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "unshare", "--user", "--map-root-user", "--net",
-		"sh", "-c", script, filepath.Join(h.bin, "banger"), "image", "pull", "10.9.0.2:5000/x:1", "--name", "x")
-	cmd.Env = append(plainEnviron(), h.env...)
-	cmd.WaitDelay = 5 * time.Second
-	begin := time.Now()
-	r := finish(cmd, nil)
-	if r.code != 5 || !strings.Contains(r.stderr, "10.9.0.2:5000") {
-		t.Errorf("after %s: want exit code 5 and the address, got %s", time.Since(begin).Round(time.Second), r)
 	}
 }
 

@@ -36,7 +36,7 @@ func TestDebianImage(t *testing.T) {
 		{"link count", `stat -c '%h %a %u:%g' /opt/links/one`, "3 600 7:8"},
 		{"link without its first name", `cat /opt/links/second; stat -c %h /opt/links/second`, "survives\n1"},
 
-		{"capability", `getcap /opt/bin/capable`, "/opt/bin/capable cap_net_raw=ep"},
+		{"capability", `getcap /opt/bin/busybox`, "/opt/bin/busybox cap_net_raw=ep"},
 		{"set-id modes", `stat -c '%a %u:%g' /opt/bin/suid /opt/bin/sgid`, "4755 0:0\n2755 0:42"},
 		{"sticky directory", `stat -c '%a %u:%g' /opt/odd/sticky`, "3777 1234:5678"},
 		{"large owner", `stat -c '%a %u:%g' /opt/odd/owner`, "640 4000000000:3999999999"},
@@ -68,7 +68,7 @@ func TestDebianImage(t *testing.T) {
 		})
 	}
 	t.Run("capability works", func(t *testing.T) {
-		status := w.home.ok(t, "exec", "-u", "1000", "debian-multi", "--", "/opt/bin/capable", "cat", "/proc/self/status")
+		status := w.home.ok(t, "exec", "-u", "1000", "debian-multi", "--", "/opt/bin/busybox", "cat", "/proc/self/status")
 		if want := "CapEff:\t0000000000002000\n"; !strings.Contains(status, want) {
 			t.Errorf("%q is not in\n%s", want, status)
 		}

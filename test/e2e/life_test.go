@@ -67,7 +67,7 @@ func TestRunKeeps(t *testing.T) {
 	h := needWorld(t).home
 	t.Parallel()
 	h.ok(t, "run", "--name", "kept", "busybox", "--", "sh", "-c", "echo mine >/root/file")
-	t.Cleanup(func() { h.ok(t, "rm", "-f", "kept") })
+	h.removeAfter(t, "kept")
 	eventually(t, func() string {
 		if state := h.show(t, "kept").State; state != model.VMStopped {
 			return "the VM is " + string(state)
@@ -145,7 +145,7 @@ func TestDetachedRun(t *testing.T) {
 	t.Parallel()
 	name := strings.TrimSpace(h.ok(t, "run", "-d", "--name", "service", "busybox", "--",
 		"sh", "-c", "echo started; while :; do echo x >>/tmp/count; sleep 0.1; done"))
-	t.Cleanup(func() { h.ok(t, "rm", "-f", "service") })
+	h.removeAfter(t, "service")
 	if name != "service" {
 		t.Errorf("run -d prints %q, want the name", name)
 	}

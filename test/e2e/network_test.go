@@ -42,7 +42,7 @@ func TestNetwork(t *testing.T) {
 		})
 	}
 	t.Run("without a tool in the image", func(t *testing.T) {
-		if got := h.ok(t, "run", "--rm", "distroless", "--", "/probe", "get", url+"/probe"); got != "hello probe" {
+		if got := h.ok(t, "run", "--rm", "distroless", "--", "get", url+"/probe"); got != "hello probe" {
 			t.Errorf("got %q", got)
 		}
 	})

@@ -39,7 +39,7 @@ func multiLower(busybox, probe []byte) []entry {
 		hardlink("opt/links/second", "opt/links/first"),
 
 		dir("opt/bin", 0o755),
-		file("opt/bin/capable", 0o755, string(busybox)).xattr("security.capability", capNetRaw),
+		file("opt/bin/busybox", 0o755, string(busybox)).xattr("security.capability", capNetRaw),
 		file("opt/bin/suid", 0o4755, string(probe)),
 		file("opt/bin/sgid", 0o2755, string(busybox)).owned(0, 42),
 		file("opt/bin/not-executable", 0o644, "#!/bin/sh\n"),
