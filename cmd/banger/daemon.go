@@ -7,16 +7,18 @@ import (
 	"banger/internal/rpc"
 )
 
-type daemonAt struct {
-	getenv     func(string) string
-	uid        int
-	executable func() (string, error)
+// daemonOf is the daemon of one user's environment.
+type daemonOf struct {
+	getenv func(string) string
+	uid    int
 }
 
-func (d daemonAt) connect(context.Context) (rpc.API, error) {
-	return nil, model.Errorf(model.CodeUnreachable, "no daemon")
-}
-
-func (d daemonAt) dial(context.Context) (rpc.API, error) {
-	return nil, model.Errorf(model.CodeUnreachable, "no daemon")
+// dial returns a client that starts no daemon; its calls are CodeUnreachable
+// when none runs.
+func (d daemonOf) dial(context.Context) (rpc.API, error) {
+	paths, err := model.DefaultPaths(d.getenv, d.uid)
+	if err != nil {
+		return nil, err
+	}
+	return rpc.NewClient(paths.Socket()), nil
 }
