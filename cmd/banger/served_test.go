@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -14,11 +13,7 @@ import (
 // the test ends.
 func served(t testing.TB, d *fakeDaemon) func(context.Context) (rpc.API, error) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "banger") // t.TempDir is too long for a socket
-	if err != nil {
-		t.Fatal(err)
-	}
-	socket := filepath.Join(dir, "s")
+	socket := filepath.Join(t.TempDir(), "s")
 	l, err := rpc.Listen(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +28,6 @@ func served(t testing.TB, d *fakeDaemon) func(context.Context) (rpc.API, error) 
 		if err := <-ended; err != nil {
 			t.Errorf("serving: %v", err)
 		}
-		_ = os.RemoveAll(dir)
 	})
 	return func(ctx context.Context) (rpc.API, error) {
 		if _, err := d.connect(ctx); err != nil {
