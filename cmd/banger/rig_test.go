@@ -103,7 +103,7 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// rig is one banger that runs in the background.
+// rig is one banger that runs in the background, with a served daemon.
 type rig struct {
 	daemon  *fakeDaemon
 	app     *app
@@ -113,9 +113,11 @@ type rig struct {
 	exit    chan int
 }
 
-func newRig() *rig {
+func newRig(t *testing.T) *rig {
+	t.Helper()
 	r := &rig{daemon: newFakeDaemon(), signals: &signalBox{}, clock: &clock{now: epoch}, out: newScreen(), exit: make(chan int, 1)}
 	r.app = newTestApp(r.daemon, strings.NewReader(""), r.out, r.out)
+	r.app.connect = served(t, r.daemon)
 	r.app.notify, r.app.now = r.signals.notify, r.clock.Now
 	return r
 }

@@ -10,17 +10,21 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"banger/internal/rpc"
 )
 
 // scriptState is what one script keeps between its lines.
 type scriptState struct {
-	daemon *fakeDaemon
-	stdin  string
-	code   int
+	daemon  *fakeDaemon
+	connect func(context.Context) (rpc.API, error)
+	stdin   string
+	code    int
 }
 
 // TestScripts runs testdata/script: transcripts of the whole command line
-// against a daemon in memory. Commands beyond testscript's own:
+// against a daemon in memory, behind the real
+// server and client. Commands beyond testscript's own:
 //
 //	banger ARG...     the command line; its stdin is the file last named by input
 //	exits N           the exit code of the last banger
@@ -34,7 +38,8 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
-			env.Values["state"] = &scriptState{daemon: newFakeDaemon()}
+			d := newFakeDaemon()
+			env.Values["state"] = &scriptState{daemon: d, connect: served(t, d)}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -60,6 +65,7 @@ func state(ts *testscript.TestScript) *scriptState {
 func scriptBanger(ts *testscript.TestScript, neg bool, args []string) {
 	s := state(ts)
 	a := newTestApp(s.daemon, strings.NewReader(s.stdin), ts.Stdout(), ts.Stderr())
+	a.connect, a.dial = s.connect, s.connect
 	a.abs = func(path string) (string, error) { return ts.MkAbs(path), nil }
 	a.lookupEnv = func(key string) (string, bool) { return ts.Getenv(key), ts.Getenv(key) != "" }
 	s.code = a.run(context.Background(), args)

@@ -37,7 +37,7 @@ func TestInteractiveSession(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRig()
+			r := newRig(t)
 			if code, _, stderr := banger(t, r.daemon, "create", "--start", "--name", "dev"); code != exitOK {
 				t.Fatal(stderr)
 			}
@@ -90,7 +90,7 @@ func write(t *testing.T, w io.Writer, s string) {
 
 func TestResizeReachesTheProcess(t *testing.T) {
 	t.Parallel()
-	r := newRig()
+	r := newRig(t)
 	_, tty := r.terminal(t)
 	r.start(t, "run", "-it", "debian", "wait")
 	r.out.waitFor(t, "waiting")
@@ -118,7 +118,7 @@ func TestSignalsReachTheProcess(t *testing.T) {
 	t.Parallel()
 	t.Run("forwarded", func(t *testing.T) {
 		t.Parallel()
-		r := newRig()
+		r := newRig(t)
 		r.start(t, "run", "debian", "wait")
 		r.out.waitFor(t, "waiting")
 		for sig, name := range map[os.Signal]string{os.Interrupt: "INT", syscall.SIGHUP: "HUP", syscall.SIGQUIT: "QUIT"} {
@@ -131,7 +131,7 @@ func TestSignalsReachTheProcess(t *testing.T) {
 	})
 	t.Run("twice", func(t *testing.T) {
 		t.Parallel()
-		r := newRig()
+		r := newRig(t)
 		r.start(t, "run", "debian", "wait")
 		r.out.waitFor(t, "waiting")
 		r.signals.send(os.Interrupt)
@@ -141,7 +141,7 @@ func TestSignalsReachTheProcess(t *testing.T) {
 	})
 	t.Run("before the process runs", func(t *testing.T) {
 		t.Parallel()
-		r := newRig()
+		r := newRig(t)
 		r.start(t, "run", "slow-boot")
 		awaitSignalHandler(t, r)
 		r.signals.send(syscall.SIGTERM)
@@ -170,7 +170,7 @@ func TestACallThatDoesNotEndIsLeft(t *testing.T) {
 // TestInterruptCancelsACall: Ctrl-C during another verb is exit code 130.
 func TestInterruptCancelsACall(t *testing.T) {
 	t.Parallel()
-	r := newRig()
+	r := newRig(t)
 	r.app.connect = func(ctx context.Context) (rpc.API, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -183,7 +183,7 @@ func TestInterruptCancelsACall(t *testing.T) {
 
 func TestRawTerminalAfterRestore(t *testing.T) {
 	t.Parallel()
-	r := newRig()
+	r := newRig(t)
 	_, tty := r.terminal(t)
 	before := termios(t, tty)
 	terminal := newRawTerminal(tty, true)
@@ -217,7 +217,7 @@ func TestCaptureIsBounded(t *testing.T) {
 
 func TestPanicRestoresTheTerminal(t *testing.T) {
 	t.Parallel()
-	r := newRig()
+	r := newRig(t)
 	_, tty := r.terminal(t)
 	before := termios(t, tty)
 	terminal := newRawTerminal(tty, true)
