@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return fail(stderr, err, 2)
 	}
-	if err := serve(ctx, opts.paths, stderr, ready.ok); err != nil {
+	if err := serve(ctx, opts.settings, stderr, ready.ok); err != nil {
 		ready.failed(err)
 		return fail(stderr, err, 1)
 	}

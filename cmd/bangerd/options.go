@@ -5,15 +5,24 @@ import (
 	"flag"
 	"io"
 	"path/filepath"
+	"time"
 
 	"banger/internal/model"
+	"banger/internal/vmm/qemu"
 )
 
 // options is the command line.
 type options struct {
 	help    bool
 	version bool
-	paths   model.Paths
+	settings
+}
+
+// settings are what a user may decide about a daemon.
+type settings struct {
+	paths       model.Paths
+	accel       qemu.Accel    // "": KVM where it can run kernels, else TCG
+	bootTimeout time.Duration // of one try to boot; 0: the VM service's own
 }
 
 // parseOptions reads the flags; directories that are not given follow the
@@ -28,6 +37,7 @@ func parseOptions(args []string, getenv func(string) string, uid int, stderr io.
 	flags.StringVar(&given.State, "state", "", "`directory` of the database, images, kernels and VMs")
 	flags.StringVar(&given.Cache, "cache", "", "`directory` of what can be made again")
 	flags.StringVar(&given.Run, "run", "", "`directory` of sockets")
+	flags.DurationVar(&opts.bootTimeout, "boot-timeout", 0, "`time` that a guest has to come up (default: 20s with KVM, 60s without)")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return options{help: true}, nil
@@ -46,7 +56,29 @@ func parseOptions(args []string, getenv func(string) string, uid int, stderr io.
 			return opts, err
 		}
 	}
+	if err := opts.fromEnvironment(getenv); err != nil {
+		return opts, err
+	}
 	return opts, override(&opts.paths, given)
+}
+
+// fromEnvironment takes what reaches a daemon that the CLI starts: BANGER_ACCEL
+// and BANGER_BOOT_TIMEOUT.
+func (s *settings) fromEnvironment(getenv func(string) string) error {
+	switch accel := qemu.Accel(getenv("BANGER_ACCEL")); accel {
+	case qemu.AccelAuto, qemu.AccelKVM, qemu.AccelTCG:
+		s.accel = accel
+	default:
+		return model.Errorf(model.CodeInvalid, "BANGER_ACCEL is %q: kvm or tcg is needed", accel)
+	}
+	if text := getenv("BANGER_BOOT_TIMEOUT"); text != "" && s.bootTimeout == 0 {
+		limit, err := time.ParseDuration(text)
+		if err != nil || limit <= 0 {
+			return model.Errorf(model.CodeInvalid, "BANGER_BOOT_TIMEOUT is %q: a duration such as 90s is needed", text)
+		}
+		s.bootTimeout = limit
+	}
+	return nil
 }
 
 // override puts the directories that were given over those of paths.

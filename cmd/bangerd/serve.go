@@ -29,8 +29,8 @@ const memoryLimit = 256 << 20
 //	open    the database, the services
 //	listen  the socket
 //	serve   recovery, ready, calls
-func serve(ctx context.Context, paths model.Paths, logTo io.Writer, ready func()) (err error) {
-	log := slog.New(slog.NewTextHandler(logTo, nil))
+func serve(ctx context.Context, set settings, logTo io.Writer, ready func()) (err error) {
+	paths, log := set.paths, slog.New(slog.NewTextHandler(logTo, nil))
 	debug.SetMemoryLimit(memoryLimit)
 	unlock, err := lock(paths)
 	if err != nil {
@@ -42,7 +42,7 @@ func serve(ctx context.Context, paths model.Paths, logTo io.Writer, ready func()
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	svc, err := openServices(paths, db, log)
+	svc, err := openServices(set, db, log)
 	if err != nil {
 		return err
 	}

@@ -32,9 +32,10 @@ type services struct {
 }
 
 // openServices makes the services, each of what it needs of the others.
-func openServices(paths model.Paths, db *store.Store, log *slog.Logger) (*services, error) {
+func openServices(set settings, db *store.Store, log *slog.Logger) (*services, error) {
+	paths := set.paths
 	s := &services{
-		driver:  qemu.New(qemu.Config{ProbeCache: paths.KVMVerdict()}),
+		driver:  qemu.New(qemu.Config{Accel: set.accel, ProbeCache: paths.KVMVerdict()}),
 		accel:   &accelerator{},
 		trimmer: &daemon.Trimmer{},
 	}
@@ -76,6 +77,8 @@ func openServices(paths model.Paths, db *store.Store, log *slog.Logger) (*servic
 		Ops:     s.operations,
 		Drivers: []vmm.Driver{s.driver},
 		Log:     log,
+
+		BootTimeout: set.bootTimeout,
 	})
 	return s, nil
 }
