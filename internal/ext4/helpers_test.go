@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,6 +50,8 @@ type image struct {
 	path   string
 	file   *os.File
 	stream *ext4.Stream
+
+	content map[*ext4.Node][32]byte // sums of the regular files
 }
 
 func newImage(t testing.TB) *image {
@@ -63,7 +66,7 @@ func newImage(t testing.TB) *image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &image{Writer: w, t: t, path: path, file: file, stream: w.NewStream()}
+	return &image{Writer: w, t: t, path: path, file: file, stream: w.NewStream(), content: map[*ext4.Node][32]byte{}}
 }
 
 // body streams content.
@@ -79,7 +82,9 @@ func (m *image) body(content []byte) ext4.Body {
 // reg makes a regular file of content.
 func (m *image) reg(content string) *ext4.Node {
 	m.t.Helper()
-	return &ext4.Node{Mode: sIFREG | 0o644, MTime: epoch, Body: m.body([]byte(content))}
+	n := &ext4.Node{Mode: sIFREG | 0o644, MTime: epoch, Body: m.body([]byte(content))}
+	m.content[n] = sha256.Sum256([]byte(content))
+	return n
 }
 
 // finish closes the stream and finishes the image, which must succeed.
@@ -156,3 +161,26 @@ func pattern(seed, n int) []byte {
 }
 
 func name(i int) string { return fmt.Sprintf("entry-%06d", i) }
+
+func writeFile(t testing.TB, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readFile(t testing.TB, fs *ext4.FS, path string) string {
+	t.Helper()
+	r, err := fs.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}

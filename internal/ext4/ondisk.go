@@ -56,35 +56,38 @@ const (
 
 // Superblock features (fs/ext4/ext4.h, EXT4_FEATURE_*).
 const (
-	compatHasJournal  = 0x4
-	compatExtAttr     = 0x8
-	compatResizeInode = 0x10
-	compatDirIndex    = 0x20
+	compatHasJournal   = 0x4
+	compatExtAttr      = 0x8
+	compatResizeInode  = 0x10
+	compatDirIndex     = 0x20
+	compatSparseSuper2 = 0x200
 
-	incompatFiletype  = 0x2
-	incompatRecover   = 0x4
-	incompatMetaBG    = 0x10
-	incompatExtents   = 0x40
-	incompat64bit     = 0x80
-	incompatFlexBG    = 0x200
-	incompatEAInode   = 0x400
-	incompatCsumSeed  = 0x2000
-	incompatLargeDir  = 0x4000
-	incompatInline    = 0x8000
-	incompatCasefold  = 0x20000
-	roSparseSuper     = 0x1
-	roLargeFile       = 0x2
-	roHugeFile        = 0x8
-	roDirNlink        = 0x20
-	roExtraIsize      = 0x40
-	roMetadataCsum    = 0x400
-	writtenCompat     = compatHasJournal | compatExtAttr | compatResizeInode | compatDirIndex
-	writtenIncompat   = incompatFiletype | incompatExtents | incompat64bit | incompatFlexBG
-	writtenROCompat   = roSparseSuper | roLargeFile | roHugeFile | roDirNlink | roExtraIsize | roMetadataCsum
-	readableIncompat  = writtenIncompat | incompatRecover | incompatMetaBG | incompatEAInode | incompatCsumSeed | incompatLargeDir | incompatInline | incompatCasefold
+	incompatFiletype = 0x2
+	incompatRecover  = 0x4
+	incompatMetaBG   = 0x10
+	incompatExtents  = 0x40
+	incompat64bit    = 0x80
+	incompatFlexBG   = 0x200
+	incompatCsumSeed = 0x2000
+	incompatLargeDir = 0x4000
+
+	roSparseSuper  = 0x1
+	roLargeFile    = 0x2
+	roHugeFile     = 0x8
+	roDirNlink     = 0x20
+	roExtraIsize   = 0x40
+	roMetadataCsum = 0x400
+
+	writtenCompat    = compatHasJournal | compatExtAttr | compatResizeInode | compatDirIndex
+	writtenIncompat  = incompatFiletype | incompatExtents | incompat64bit | incompatFlexBG
+	writtenROCompat  = roSparseSuper | roLargeFile | roHugeFile | roDirNlink | roExtraIsize | roMetadataCsum
+	readableIncompat = writtenIncompat | incompatRecover | incompatMetaBG | incompatCsumSeed | incompatLargeDir
+)
+
+// Values of superblock fields.
+const (
 	superMagic        = 0xEF53
 	stateClean        = 0x1
-	stateErrors       = 0x2
 	hashHalfMD4       = 1
 	flagUnsignedHash  = 0x2
 	checksumCRC32C    = 1
@@ -93,11 +96,8 @@ const (
 
 // Inode flags.
 const (
-	inodeFlagIndex    = 0x1000
-	inodeFlagHugeFile = 0x40000
-	inodeFlagExtents  = 0x80000
-	inodeFlagEAInode  = 0x200000
-	inodeFlagInline   = 0x10000000
+	inodeFlagIndex   = 0x1000
+	inodeFlagExtents = 0x80000
 )
 
 // Group descriptor flags.
