@@ -83,7 +83,7 @@ func (m *image) body(content []byte) ext4.Body {
 func (m *image) reg(content string) *ext4.Node {
 	m.t.Helper()
 	n := &ext4.Node{Mode: sIFREG | 0o644, MTime: epoch, Body: m.body([]byte(content))}
-	m.content[n] = sha256.Sum256([]byte(content))
+	m.content[n] = sha([]byte(content))
 	return n
 }
 
@@ -184,3 +184,5 @@ func readFile(t testing.TB, fs *ext4.FS, path string) string {
 	}
 	return string(content)
 }
+
+func sha(p []byte) [32]byte { return sha256.Sum256(p) }
