@@ -73,8 +73,8 @@ func (m bitmap) next(from, end uint64, value bool) uint64 {
 	return end
 }
 
-// count returns how many bits of p, whose length is a multiple of 8, are set.
-func count(p []byte) uint32 {
+// countSet returns how many bits of p, whose length is a multiple of 8, are set.
+func countSet(p []byte) uint32 {
 	n := 0
 	for ; len(p) >= 8; p = p[8:] {
 		n += bits.OnesCount64(binary.LittleEndian.Uint64(p))

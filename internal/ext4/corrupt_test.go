@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	iofs "io/fs"
 	"os"
+	"slices"
 	"testing"
 
 	"banger/internal/ext4"
@@ -146,5 +148,86 @@ func TestTruncatedImage(t *testing.T) {
 		if err := readEverything(t, bytes.NewReader(image[:size])); !errors.Is(err, ext4.ErrCorrupt) {
 			t.Errorf("%d bytes: %v", size, err)
 		}
+	}
+}
+
+// TestHostileDirectories: without checksums, an entry is made to say what no sound image says.
+func TestHostileDirectories(t *testing.T) {
+	t.Parallel()
+	m := newImage(t)
+	m.finish(dir(tree{"a": dir(tree{"inner": dir(nil)}), "b": dir(nil), "file": m.reg("x")}), 0)
+	content, err := os.ReadFile(m.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := unchecked(content)
+	if err := readEverything(t, bytes.NewReader(image)); err != nil {
+		t.Fatal(err)
+	}
+	entry := func(name string) int { return bytes.Index(image, append([]byte{byte(len(name)), 2}, name...)) - 6 }
+	inner, b := entry("inner"), entry("b")
+	for what, c := range map[string]struct {
+		at    int
+		bytes []byte
+	}{
+		"entry of its parent":      {inner, image[entry("a") : entry("a")+4]},
+		"entry of the root":        {inner, []byte{2, 0, 0, 0}},
+		"directory with two names": {b, image[entry("a") : entry("a")+4]},
+		"inode beyond the end":     {b, []byte{0xFF, 0xFF, 0xFF, 0xFF}},
+		"unused inode":             {b, []byte{0x80, 0, 0, 0}},
+		"name with a slash":        {inner + 8, []byte("in/er")},
+		"name with NUL":            {inner + 8, []byte("in\x00er")},
+		"dot dot":                  {inner + 6, []byte("\x02\x02..")},
+		"empty name":               {inner + 6, []byte{0}},
+		"twice the same name":      {b + 8, []byte("a")},
+		"record of no length":      {b + 4, []byte{0, 0}},
+		"record beyond the block":  {b + 4, []byte{0xFC, 0xFF}},
+		"odd record":               {b + 4, []byte{13, 0}},
+	} {
+		hostile := &changedImage{sound: image, changes: []change{{int64(c.at), c.bytes}}}
+		if err := readEverything(t, hostile); !errors.Is(err, ext4.ErrCorrupt) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// TestPaths: lookups are by name alone.
+func TestPaths(t *testing.T) {
+	t.Parallel()
+	m := newImage(t)
+	m.finish(dir(tree{"d": dir(tree{"f": m.reg("x")}), "l": symlink("d"), "f": m.reg("y")}), 0)
+	fs := m.open()
+	for path, want := range map[string]error{
+		"": nil, "/": nil, "d": nil, "/d/f": nil, "d//f/": nil, "./d/./f": nil,
+		"/x": iofs.ErrNotExist, "/d/x": iofs.ErrNotExist, "/d/..": iofs.ErrInvalid,
+	} {
+		if _, err := fs.Lookup(path); !errors.Is(err, want) {
+			t.Errorf("%q: %v, want %v", path, err, want)
+		}
+	}
+	for _, path := range []string{"/l/f", "/f/x"} {
+		if info, err := fs.Stat(path); err == nil {
+			t.Errorf("%q is found through a link or file: inode %d", path, info.Ino)
+		}
+	}
+	if _, err := fs.OpenFile("d"); err == nil {
+		t.Error("a directory was opened")
+	}
+	if _, err := fs.Readlink("f"); err == nil {
+		t.Error("a file has a link target")
+	}
+	if _, err := fs.ReadDir("f"); err == nil {
+		t.Error("a file was listed")
+	}
+	var walked []string
+	err := fs.Walk(t.Context(), func(path string, n *ext4.Inode) error {
+		walked = append(walked, path)
+		if path == "/d" {
+			return iofs.SkipDir
+		}
+		return nil
+	})
+	if want := []string{"/", "/d", "/f", "/l", "/lost+found"}; err != nil || !slices.Equal(walked, want) {
+		t.Errorf("walked %q, %v; want %q", walked, err, want)
 	}
 }

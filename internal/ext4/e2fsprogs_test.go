@@ -12,7 +12,7 @@ import (
 // freeRuns returns the first and last block of each free run, from dumpe2fs.
 func freeRuns(t testing.TB, path string, blocks int64) [][2]int64 {
 	t.Helper()
-	out, err := exec.Command(tool(t, "dumpe2fs"), path).Output()
+	out, err := exec.CommandContext(t.Context(), tool(t, "dumpe2fs"), path).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestResize(t *testing.T) {
 			root := dir(tree{"a": m.reg(string(pattern(1, 3*mib))), "d": dir(tree{"e": m.reg("x")})})
 			m.finish(root, sizes[0])
 			for _, size := range sizes[1:] {
-				out, err := exec.Command(resize, "-f", m.path, fmt.Sprintf("%dK", size/1024)).CombinedOutput()
+				out, err := exec.CommandContext(t.Context(), resize, "-f", m.path, fmt.Sprintf("%dK", size/1024)).CombinedOutput()
 				if err != nil {
 					t.Fatalf("resize2fs to %d: %v\n%s", size, err, out)
 				}
@@ -127,7 +127,7 @@ func testMkfsImage(t *testing.T, mkfs string, args []string) {
 		writeFile(t, source+"/sub/"+name(i), name(i))
 	}
 	args = append(args, "-q", "-F", "-d", source, m.path, "64M")
-	if out, err := exec.Command(mkfs, args...).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), mkfs, args...).CombinedOutput(); err != nil {
 		t.Fatalf("mke2fs: %v\n%s", err, out)
 	}
 	fs := m.open()

@@ -19,8 +19,8 @@ type SizeError struct {
 }
 
 func (e *SizeError) Error() string {
-	if e.Need > MaxBytes {
-		return fmt.Sprintf("the content needs %d bytes, the largest filesystem has %d", e.Need, int64(MaxBytes))
+	if most := max(e.Need, e.Have); most > MaxBytes {
+		return fmt.Sprintf("a filesystem of %d bytes is wanted, the largest has %d", most, int64(MaxBytes))
 	}
 	return fmt.Sprintf("the content needs a filesystem of %d bytes, %d are given", e.Need, e.Have)
 }

@@ -45,7 +45,7 @@ func (b *builder) writeBitmaps(g uint32) (*groupDesc, error) {
 
 func (b *builder) writeBlockBitmap(g uint32, d *groupDesc) error {
 	bitmap := b.used.group(g)
-	used := count(bitmap)
+	used := countSet(bitmap)
 	d.freeBlocks = blocksPerGroup - used
 	if b.onlyCopy(g, used) {
 		d.flags |= groupBlockUninit

@@ -61,7 +61,7 @@ func newImage(t testing.TB) *image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { file.Close() })
+	t.Cleanup(func() { _ = file.Close() })
 	w, err := ext4.Create(file, testOptions())
 	if err != nil {
 		t.Fatal(err)
@@ -125,7 +125,7 @@ func tool(t testing.TB, name string) string {
 // fsck runs e2fsck, which must find nothing at all to say.
 func fsck(t testing.TB, path string) {
 	t.Helper()
-	out, err := exec.Command(tool(t, "e2fsck"), "-fn", path).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), tool(t, "e2fsck"), "-fn", path).CombinedOutput()
 	if err != nil {
 		t.Fatalf("e2fsck: %v\n%s", err, out)
 	}
@@ -139,7 +139,7 @@ func fsck(t testing.TB, path string) {
 // debugfs returns what one debugfs command prints.
 func debugfs(t testing.TB, path, command string) string {
 	t.Helper()
-	cmd := exec.Command(tool(t, "debugfs"), "-R", command, path)
+	cmd := exec.CommandContext(t.Context(), tool(t, "debugfs"), "-R", command, path)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

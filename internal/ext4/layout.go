@@ -29,11 +29,19 @@ func (l *layout) groupBlocks(g uint32) uint64 {
 	return min(blocksPerGroup, l.blocks-uint64(g)*blocksPerGroup)
 }
 
-// fit lays out a filesystem of up to size blocks behind the watermark. When nothing fits, ok is false and
-// the layout is the smallest that was tried.
+// fit lays out a filesystem of up to size blocks behind the watermark, if that is possible.
 func fit(size, watermark uint64, d demand) (l layout, ok bool) {
+	if l, ok = fitTables(size, watermark, d, 0); ok {
+		return l, true
+	}
+	return fitTables(size, watermark, d, 1)
+}
+
+// fitTables is fit with inode tables cut by so many blocks. When nothing fits, the layout is the smallest
+// that was tried.
+func fitTables(size, watermark uint64, d demand, tableCut uint64) (l layout, ok bool) {
 	for _, journal := range journalSizes(size) {
-		l = place(size, watermark, journal, d)
+		l = place(geometry(size, d.inodes, tableCut), watermark, journal, d)
 		if l.end <= l.blocks && uint64(l.groups)*uint64(l.inodesPerGroup) >= d.inodes {
 			return l, true
 		}
@@ -41,10 +49,9 @@ func fit(size, watermark uint64, d demand) (l layout, ok bool) {
 	return l, false
 }
 
-// place lays out in this order: tree metadata, resize inode's block, journal, then for each flex group its
+// place lays a geometry out in this order: tree metadata, resize inode's block, journal, then for each flex group its
 // bitmaps and inode tables, at its own start when that is free and else behind what was placed last.
-func place(size, watermark, journal uint64, d demand) layout {
-	l := geometry(size, d.inodes)
+func place(l layout, watermark, journal uint64, d demand) layout {
 	p := placer{max(watermark, copyBlocks)}
 	l.meta.start = skipCopy(p.cursor)
 	p.cursor = advance(p.cursor, d.meta)
@@ -67,7 +74,9 @@ func place(size, watermark, journal uint64, d demand) layout {
 }
 
 // geometry divides size blocks into groups. A last group too small for its own metadata is left out.
-func geometry(size, inodes uint64) layout {
+// tableCut shortens each inode table by so many blocks: a slightly larger size can round all tables up by
+// one, and must not fail for that.
+func geometry(size, inodes, tableCut uint64) layout {
 	groups := ceilDiv(size, blocksPerGroup)
 	perGroup := inodesPerGroup(size, groups, inodes)
 	rest := size - (groups-1)*blocksPerGroup
@@ -76,6 +85,7 @@ func geometry(size, inodes uint64) layout {
 		size = groups * blocksPerGroup
 		perGroup = inodesPerGroup(size, groups, inodes)
 	}
+	perGroup -= min(tableCut*inodesPerBlock, perGroup-inodesPerBlock)
 	return layout{
 		blocks:         size,
 		groups:         uint32(groups),
@@ -90,14 +100,14 @@ func inodesPerGroup(blocks, groups, inodes uint64) uint64 {
 	return min(roundUp(ceilDiv(want, groups), inodesPerBlock), maxInodesGroup)
 }
 
-// smallest returns the least size in blocks, a whole number of MiB, that fit accepts. Every larger
-// size, too, is accepted.
+// smallest returns the least size in blocks, a whole number of MiB, that fit accepts without a cut of the
+// tables. It accepts every larger size, too.
 func smallest(watermark uint64, d demand) uint64 {
 	const step = 1 << 20 / blockSize
 	size := max(watermark+d.meta, d.inodes/maxInodesGroup*blocksPerGroup)
 	for {
 		size = roundUp(size+1, step)
-		l, ok := fit(size, watermark, d)
+		l, ok := fitTables(size, watermark, d, 0)
 		if ok || size > 2*maxBlocks {
 			return size
 		}

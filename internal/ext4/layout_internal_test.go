@@ -107,8 +107,8 @@ func TestBitmapAgainstOneBitAtATime(t *testing.T) {
 				total++
 			}
 		}
-		if count(got) != total {
-			t.Fatalf("count %d, want %d", count(got), total)
+		if countSet(got) != total {
+			t.Fatalf("count %d, want %d", countSet(got), total)
 		}
 		checkRuns(t, got, want[:])
 	})

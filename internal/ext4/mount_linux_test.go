@@ -1,6 +1,7 @@
 package ext4_test
 
 import (
+	"context"
 	"io"
 	"os"
 	"os/exec"
@@ -88,7 +89,7 @@ func growMounted(t *testing.T, m *image, device, at string) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"losetup", "-c", device}, {"resize2fs", device}} {
-		if out, err := exec.Command(tool(t, args[0]), args[1:]...).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(t.Context(), tool(t, args[0]), args[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v\n%s", args, err, out)
 		}
 	}
@@ -102,13 +103,13 @@ func growMounted(t *testing.T, m *image, device, at string) {
 func attach(t *testing.T, path string) string {
 	t.Helper()
 	losetup := tool(t, "losetup")
-	out, err := exec.Command(losetup, "-f", "--show", path).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), losetup, "-f", "--show", path).CombinedOutput()
 	if err != nil {
 		t.Skipf("no loop device: %s", out)
 	}
 	device := strings.TrimSpace(string(out))
 	t.Cleanup(func() {
-		if out, err := exec.Command(losetup, "-d", device).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(context.WithoutCancel(t.Context()), losetup, "-d", device).CombinedOutput(); err != nil {
 			t.Errorf("losetup -d: %v\n%s", err, out)
 		}
 	})
@@ -203,7 +204,7 @@ func mountedXattrs(path string) (map[string][]byte, error) {
 // kernelLog returns the kernel's messages, or nothing when they cannot be read.
 func kernelLog(t *testing.T) []string {
 	t.Helper()
-	out, err := exec.Command("dmesg").Output()
+	out, err := exec.CommandContext(t.Context(), "dmesg").Output()
 	if err != nil {
 		t.Logf("no dmesg: %v", err)
 		return nil

@@ -76,6 +76,7 @@ const (
 	roHugeFile     = 0x8
 	roDirNlink     = 0x20
 	roExtraIsize   = 0x40
+	roBigalloc     = 0x200
 	roMetadataCsum = 0x400
 
 	writtenCompat    = compatHasJournal | compatExtAttr | compatResizeInode | compatDirIndex

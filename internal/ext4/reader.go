@@ -1,6 +1,7 @@
 package ext4
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -67,7 +68,7 @@ func Open(r io.ReaderAt) (*FS, error) {
 
 // readError makes an image that ends too early corrupt.
 func readError(err error) error {
-	if err == io.EOF { //nolint:errorlint // io.ReaderAt returns it bare
+	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("the image ends: %w", ErrCorrupt)
 	}
 	return err
@@ -85,6 +86,8 @@ func (s *superblock) check() error {
 		return fmt.Errorf("block size 2^%d: %w", 10+uint64(s.LogBlockSize), ErrUnsupported)
 	case s.BlocksPerGroup == 0 || s.InodesPerGroup == 0 || uint64(s.InodesPerGroup) > 8*blockSize:
 		return fmt.Errorf("group geometry: %w", ErrCorrupt)
+	case uint64(s.BlocksPerGroup) > 8*blockSize && s.ROCompat&roBigalloc == 0:
+		return fmt.Errorf("%d blocks per group: %w", s.BlocksPerGroup, ErrCorrupt)
 	case s.blocks() <= uint64(s.FirstDataBlock) || s.blocks() > 1<<48:
 		return fmt.Errorf("%d blocks: %w", s.blocks(), ErrCorrupt)
 	case s.groups() > maxGroups || uint64(s.InodesCount) > s.groups()*uint64(s.InodesPerGroup):

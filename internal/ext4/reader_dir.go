@@ -15,8 +15,11 @@ type DirEntry struct {
 	Type uint32 // S_IFMT bits, 0 if the filesystem does not keep them in directories
 }
 
-// maxDirEntries bounds the memory that one directory can take.
-const maxDirEntries = 8 << 20
+// Limits of one directory, which bound memory and time.
+const (
+	maxDirEntries = 8 << 20
+	maxDirBlocks  = 260_000 // a hash tree of two levels has no more; 1 GiB
+)
 
 // ReadDir returns the entries of a directory by name, without "." and "..".
 func (n *Inode) ReadDir() ([]DirEntry, error) {
@@ -64,7 +67,7 @@ func (n *Inode) eachEntry(f func(DirEntry) error) error {
 	if !n.IsDir() {
 		return fmt.Errorf("inode %d: %w", n.Ino, errNotDir)
 	}
-	if uint64(n.Size)%size != 0 || blocks > n.fs.blocks || blocks == 0 {
+	if uint64(n.Size)%size != 0 || blocks > min(n.fs.blocks, maxDirBlocks) || blocks == 0 {
 		return fmt.Errorf("directory inode %d: size %d: %w", n.Ino, n.Size, ErrCorrupt)
 	}
 	buf := make([]byte, size)
@@ -130,7 +133,11 @@ func dxSumOK(buf []byte, offset int, seed uint32) bool {
 // eachDirent calls f for the live entries of a block. Inner blocks of a hash tree look empty here.
 func eachDirent(buf []byte, first bool, f func(DirEntry) error) error {
 	le := binary.LittleEndian
-	for at := 0; at < len(buf); {
+	dots := 0 // entries that may be "." and "..": the first two of the directory
+	if first {
+		dots = 2
+	}
+	for at := 0; at < len(buf); dots-- {
 		if len(buf)-at < direntHeader {
 			return fmt.Errorf("entry at %d: %w", at, ErrCorrupt)
 		}
@@ -144,7 +151,7 @@ func eachDirent(buf []byte, first bool, f func(DirEntry) error) error {
 			continue
 		}
 		name := string(p[direntHeader : direntHeader+nameLen])
-		if first && (name == "." || name == "..") {
+		if dots > 0 && (name == "." || name == "..") {
 			continue
 		}
 		if reason := checkName(name); reason != "" {

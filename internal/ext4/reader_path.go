@@ -99,8 +99,8 @@ func (fs *FS) Xattrs(path string) (map[string][]byte, error) {
 
 // Walk calls visit for every name in the filesystem, a directory before its children and children by
 // name. Paths begin with a slash; the root is "/". When visit returns fs.SkipDir for a directory its
-// children are left out; any other error ends the walk. An image with a directory of two names, or with a
-// path longer than 4095 bytes, is refused, so that a walk always ends.
+// children are left out; any other error ends the walk. An image with a directory of two names, with more
+// directory blocks than blocks, or with a path longer than 4095 bytes is refused, so that a walk always ends.
 func (fs *FS) Walk(ctx context.Context, visit func(path string, n *Inode) error) error {
 	w := walker{fs: fs, seen: map[uint32]struct{}{}, pending: []step{{path: "/", ino: inoRoot}}}
 	for len(w.pending) > 0 {
@@ -120,6 +120,7 @@ func (fs *FS) Walk(ctx context.Context, visit func(path string, n *Inode) error)
 type walker struct {
 	fs      *FS
 	seen    map[uint32]struct{} // directories
+	blocks  uint64              // of these
 	pending []step              // the next one last
 }
 
@@ -147,6 +148,9 @@ func (w *walker) visit(s step, visit func(string, *Inode) error) error {
 		return fmt.Errorf("%q: directory with two names: %w", s.path, ErrCorrupt)
 	}
 	w.seen[s.ino] = struct{}{}
+	if w.blocks += uint64(n.Size / w.fs.blockSize); w.blocks > w.fs.blocks {
+		return fmt.Errorf("%q: too many directory blocks: %w", s.path, ErrCorrupt)
+	}
 	return w.push(s.path, n)
 }
 

@@ -1,6 +1,7 @@
 package ext4_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,7 @@ type tree = map[string]*ext4.Node
 // TestTrees writes one tree of each kind and has it checked by e2fsck and by the reader.
 func TestTrees(t *testing.T) {
 	t.Parallel()
-	for name, make := range map[string]func(m *image) *ext4.Node{
+	for name, build := range map[string]func(m *image) *ext4.Node{
 		"empty":        func(*image) *ext4.Node { return dir(nil) },
 		"files":        filesTree,
 		"kinds":        kindsTree,
@@ -36,7 +37,7 @@ func TestTrees(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := newImage(t)
-			root := make(m)
+			root := build(m)
 			m.finish(root, 256*mib)
 			m.verifyWith(root)
 		})
@@ -123,7 +124,10 @@ func xattrTree(m *image) *ext4.Node {
 	for i := range 60 {
 		many[fmt.Sprintf("user.%s%d", strings.Repeat("n", i%7), i)] = pattern(i, i%40)
 	}
-	withLink, withDir := symlink("x"), dir(nil)
+	withLink, withDir, device := symlink("x"), dir(nil), &ext4.Node{Mode: 0o020600, MTime: epoch, Major: 1, Minor: 5}
+	device.Xattrs = map[string][]byte{"trusted.large": pattern(6, 2000)}
+	linkBlock, longLink := symlink("x"), symlink(strings.Repeat("y", 300))
+	linkBlock.Xattrs, longLink.Xattrs = device.Xattrs, device.Xattrs
 	withLink.Xattrs = map[string][]byte{"trusted.t": []byte("link")}
 	withDir.Xattrs = map[string][]byte{"system.posix_acl_default": acl, "system.posix_acl_access": acl}
 	return dir(tree{
@@ -133,7 +137,7 @@ func xattrTree(m *image) *ext4.Node {
 		"biggest":    node(map[string][]byte{"user.b": pattern(3, 4040)}),
 		"many":       node(many),
 		"high name":  node(map[string][]byte{"user.\xffé": pattern(4, 200)}),
-		"link":       withLink, "dir": withDir,
+		"link":       withLink, "dir": withDir, "device": device, "link block": linkBlock, "long link": longLink,
 	})
 }
 
@@ -174,6 +178,11 @@ func directorySizesTree(m *image) *ext4.Node {
 		}
 		children[fmt.Sprint(n)] = dir(sub)
 	}
+	long := tree{} // names of all lengths and bytes
+	for i := range 2000 {
+		long[string(bytes.ReplaceAll(append(pattern(i, i%240), name(i)...), []byte("/"), []byte("_")))] = symlink("x")
+	}
+	children["long"] = dir(long)
 	return dir(children)
 }
 
