@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -55,7 +57,7 @@ func (h *home) destroy() error {
 
 // fill pulls an OCI layout as an image, through a registry, and the kernel.
 func (h *home) fill(ctx context.Context, layoutDir, as string) error {
-	server := httptest.NewServer(registry.New())
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	defer server.Close()
 	ref, err := name.ParseReference(strings.TrimPrefix(server.URL, "http://") + "/" + as)
 	if err != nil {

@@ -68,7 +68,11 @@ func (h *home) populate(ctx context.Context, n int) error {
 	now := time.Now()
 	img := model.Image{ID: model.NewID(), Name: image, Managed: true, CreatedAt: now}
 	img.Dir = filepath.Join(paths.Images(), img.ID)
-	err = errors.Join(os.MkdirAll(img.Dir, 0o700), db.InsertImage(ctx, img))
+	err = errors.Join(
+		os.MkdirAll(img.Dir, 0o700),
+		os.WriteFile(filepath.Join(img.Dir, model.RootfsFile), nil, 0o600), // it is there, as recovery sees it
+		db.InsertImage(ctx, img),
+	)
 	for i := 0; i < n && err == nil; i++ {
 		vm := model.VM{
 			ID: model.NewID(), Name: fmt.Sprintf("vm-%d", i), State: model.VMStopped,
