@@ -21,8 +21,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, "banger-agent runs as /init of a guest; nothing is to be done here")
 		return
 	}
-	if err := agent.Main(version); err != nil {
-		fmt.Fprintln(os.Stderr, "banger-agent:", err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, "banger-agent:", agent.Main(version))
+	os.Exit(1)
 }

@@ -51,7 +51,7 @@ func resolve(req wire.ExecRequest) (command, error) {
 	}
 	c := command{argv: req.Argv, env: environment(req, who), dir: filepath.Clean("/" + req.WorkingDir), who: who}
 	if req.MakeWorkingDir {
-		if err := os.MkdirAll(c.dir, 0o755); err != nil { //nolint:gosec // the image-spec's own mode
+		if err := os.MkdirAll(c.dir, 0o755); err != nil {
 			return command{}, &startError{exitNotExecutable, fmt.Errorf("making the working directory: %w", err)}
 		}
 	}

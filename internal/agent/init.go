@@ -75,11 +75,11 @@ type mount struct {
 }
 
 func (m mount) do() error {
-	if err := os.MkdirAll(m.target, 0o755); err != nil { //nolint:gosec // a mount point of a guest
+	if err := os.MkdirAll(m.target, 0o755); err != nil {
 		return fmt.Errorf("making %s: %w", m.target, err)
 	}
 	err := unix.Mount(m.source, m.target, m.fsType, m.flags, m.data)
-	if err != nil && err != unix.EBUSY { //nolint:errorlint // an Errno; EBUSY: the kernel has mounted it already
+	if err != nil && err != unix.EBUSY {
 		return fmt.Errorf("mounting %s on %s: %w", m.fsType, m.target, err)
 	}
 	return nil

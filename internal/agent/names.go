@@ -18,7 +18,7 @@ func setNames(cfg wire.Config) error {
 	if err := unix.Sethostname([]byte(cfg.Hostname)); err != nil {
 		return fmt.Errorf("setting the host name: %w", err)
 	}
-	if err := os.MkdirAll("/etc", 0o755); err != nil { //nolint:gosec // what /etc is
+	if err := os.MkdirAll("/etc", 0o755); err != nil {
 		complain(err)
 		return nil
 	}
@@ -75,7 +75,7 @@ func hasHost(hosts, name string) bool {
 // link to nowhere for one.
 func replace(path, text string) error {
 	temp := path + ".banger"
-	if err := os.WriteFile(temp, []byte(text), 0o644); err != nil { //nolint:gosec // everybody reads these
+	if err := os.WriteFile(temp, []byte(text), 0o644); err != nil {
 		return err
 	}
 	if err := os.Rename(temp, path); err != nil {

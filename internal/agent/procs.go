@@ -53,7 +53,7 @@ func (p *Procs) Start(path string, argv []string, attr *syscall.ProcAttr) (pid i
 	go func() {
 		var status syscall.WaitStatus
 		for {
-			if _, err := syscall.Wait4(pid, &status, 0, nil); err != syscall.EINTR { //nolint:errorlint // an Errno
+			if _, err := syscall.Wait4(pid, &status, 0, nil); err != syscall.EINTR {
 				break
 			}
 		}
@@ -67,7 +67,7 @@ func (p *Procs) reap() {
 	for {
 		var status syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, nil)
-		if err == syscall.EINTR { //nolint:errorlint // an Errno
+		if err == syscall.EINTR {
 			continue
 		}
 		if err != nil || pid <= 0 {

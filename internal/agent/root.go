@@ -86,11 +86,11 @@ func mountSystem() error {
 			return err
 		}
 	}
-	if err := os.MkdirAll("/tmp", 0o755); err != nil { //nolint:gosec // its mode follows
+	if err := os.MkdirAll("/tmp", 0o755); err != nil {
 		return nil //nolint:nilerr // an image without a usable /tmp is still an image
 	}
 	if st, err := os.Stat("/tmp"); err == nil && st.IsDir() {
-		_ = os.Chmod("/tmp", st.Mode().Perm()|os.ModeSticky|0o777) //nolint:gosec // what /tmp is
+		_ = os.Chmod("/tmp", st.Mode().Perm()|os.ModeSticky|0o777)
 	}
 	return nil
 }

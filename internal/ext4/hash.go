@@ -8,10 +8,6 @@ import (
 // nameHash is what an htree sorts a directory by.
 type nameHash struct{ major, minor uint32 }
 
-func (h nameHash) less(o nameHash) bool {
-	return h.major < o.major || h.major == o.major && h.minor < o.minor
-}
-
 // halfMD4 is the unsigned half-MD4 hash of a name (fs/ext4/hash.c, DX_HASH_HALF_MD4_UNSIGNED).
 func halfMD4(name string, seed [16]byte) nameHash {
 	state := [4]uint32{0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476}

@@ -119,7 +119,7 @@ func (w *window) give(payload []byte) error {
 		return fmt.Errorf("%w: an input acknowledgement of %d bytes", wire.ErrProtocol, len(payload))
 	}
 	n := binary.BigEndian.Uint32(payload)
-	if uint64(n)+uint64(w.left) > wire.StdinWindow { //nolint:gosec // left is never negative
+	if uint64(n)+uint64(w.left) > wire.StdinWindow {
 		return fmt.Errorf("%w: more input acknowledged than was sent", wire.ErrProtocol)
 	}
 	w.left += int(n)

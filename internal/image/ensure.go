@@ -11,9 +11,10 @@ import (
 // DefaultImage is the reference of the image that is used when none is named.
 func DefaultImage() string { return imagepull.DefaultRef() }
 
-// EnsureImage returns the image that nameOrRef means and pulls it when it is
-// not here; "" is the default image.
-func (s *Service) EnsureImage(ctx context.Context, nameOrRef string, report model.Report) (model.Image, error) {
+// EnsureImage returns the image that nameOrRef means and pulls it for the
+// platform when it is not here; "" is the default image and the host's
+// platform.
+func (s *Service) EnsureImage(ctx context.Context, nameOrRef, platform string, report model.Report) (model.Image, error) {
 	if nameOrRef == "" {
 		nameOrRef = DefaultImage()
 	}
@@ -24,7 +25,7 @@ func (s *Service) EnsureImage(ctx context.Context, nameOrRef string, report mode
 	if _, refErr := imagepull.ParseRef(nameOrRef); refErr != nil {
 		return img, err
 	}
-	img, err = s.PullImage(ctx, rpc.ImagePullParams{Ref: nameOrRef}, report)
+	img, err = s.PullImage(ctx, rpc.ImagePullParams{Ref: nameOrRef, Platform: platform}, report)
 	if model.CodeOf(err) != model.CodeConflict {
 		return img, err
 	}

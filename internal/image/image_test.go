@@ -377,7 +377,7 @@ func TestEnsureImage(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range callers {
 		wg.Go(func() {
-			img, err := r.EnsureImage(context.Background(), "", model.Discard)
+			img, err := r.EnsureImage(context.Background(), "", "", model.Discard)
 			if err != nil {
 				t.Error(err)
 			}
@@ -390,14 +390,14 @@ func TestEnsureImage(t *testing.T) {
 	}
 	before := r.puller.resolves
 	for _, name := range []string{ids[0], "debian", "debian:bookworm", "debian-bookworm"} {
-		if img, err := r.EnsureImage(context.Background(), name, model.Discard); err != nil || img.ID != ids[0] {
+		if img, err := r.EnsureImage(context.Background(), name, "", model.Discard); err != nil || img.ID != ids[0] {
 			t.Errorf("%q: %v, %v", name, img.ID, err)
 		}
 	}
 	if r.puller.resolves != before {
 		t.Errorf("%d requests for what is here", r.puller.resolves-before)
 	}
-	if _, err := r.EnsureImage(context.Background(), "registry.example/debian:bookworm", model.Discard); model.CodeOf(err) != model.CodeConflict {
+	if _, err := r.EnsureImage(context.Background(), "registry.example/debian:bookworm", "", model.Discard); model.CodeOf(err) != model.CodeConflict {
 		t.Errorf("another debian-bookworm: %v", err)
 	}
 	if _, err := r.FindImage(context.Background(), "debian-bookwrm"); model.CodeOf(err) != model.CodeNotFound || !strings.Contains(model.HintOf(err), "debian-bookworm") {

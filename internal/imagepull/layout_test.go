@@ -151,11 +151,11 @@ func TestManifests(t *testing.T) {
 		{"53 no config", func(l *layoutDir) object { return l.json(ociManifest, l.image("amd64").with("config", nil)) }, model.CodeIntegrity, "no configuration"},
 		{"53 count of layers", func(l *layoutDir) object {
 			m := l.image("amd64")
-			return l.json(ociManifest, m.with("layers", append(m["layers"].([]any), m["layers"].([]any)...)))
+			return l.json(ociManifest, m.with("layers", append(layersOf(m), layersOf(m)...)))
 		}, model.CodeIntegrity, "2 layers"},
 		{"53 too many layers", func(l *layoutDir) object {
 			m := l.image("amd64")
-			return l.json(ociManifest, m.with("layers", bytesRepeat(m["layers"].([]any)[0], 513)))
+			return l.json(ociManifest, m.with("layers", bytesRepeat(layersOf(m)[0], 513)))
 		}, model.CodeLimit, "layers"},
 		{"54 schema 1", func(l *layoutDir) object {
 			return l.json("application/vnd.docker.distribution.manifest.v1+prettyjws", `{"schemaVersion":1,"fsLayers":[]}`)
@@ -344,4 +344,13 @@ func TestTarFile(t *testing.T) {
 	if _, _, err := r.pull(context.Background(), t, "tar:"+filepath.Dir(path)); model.CodeOf(err) != model.CodeInvalid {
 		t.Errorf("a directory: %v", err)
 	}
+}
+
+// layersOf returns the layers of a manifest that the tests made themselves.
+func layersOf(m object) []any {
+	layers, ok := m["layers"].([]any)
+	if !ok {
+		panic("a manifest without layers")
+	}
+	return layers
 }

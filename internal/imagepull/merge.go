@@ -114,7 +114,7 @@ func (t *tree) linkOrDefer(e *entry, later []pendingLink) ([]pendingLink, error)
 	if err != nil || done {
 		return later, err
 	}
-	_, old, err := t.lookup(e.path)
+	old, err := t.lookup(e.path)
 	return append(later, pendingLink{e, old}), err
 }
 
@@ -123,7 +123,7 @@ func (t *tree) link(e *entry) (bool, error) {
 	if path.Clean("/"+e.target) == "/"+e.path {
 		return false, model.Errorf(model.CodeIntegrity, "%q is a hard link to itself", e.path)
 	}
-	_, target, err := t.lookup(e.target)
+	target, err := t.lookup(e.target)
 	if target == nil || err != nil {
 		return false, err
 	}
@@ -166,7 +166,7 @@ func (t *tree) linkPending(later []pendingLink) error {
 
 // linkLate makes a link that waited, unless a later member took its path.
 func (t *tree) linkLate(p pendingLink) (bool, error) {
-	_, now, err := t.lookup(p.entry.path)
+	now, err := t.lookup(p.entry.path)
 	if err != nil {
 		return false, err
 	}

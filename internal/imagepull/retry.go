@@ -44,7 +44,7 @@ func (b backoff) retry(ctx context.Context, fn func() (progress bool, err error)
 // pause waits before the next attempt, as long as the registry asks for.
 func (b backoff) pause(ctx context.Context, attempt int, err error) error {
 	wait := b.base << (attempt - 1)
-	wait = wait/2 + rand.N(wait/2+1)
+	wait = wait/2 + rand.N(wait/2+1) //nolint:gosec // spreads retries, keeps no secret
 	var status *statusError
 	if errors.As(err, &status) {
 		wait = max(wait, min(status.after, maxRetryAfter))

@@ -97,19 +97,18 @@ func prefixOf(path, rest string) string {
 	return strings.TrimSuffix(path[:len(path)-len(rest)], "/")
 }
 
-// lookup returns the node at path, without following a link at its end, and
-// the directory that it stands in. Either is nil when it is not there.
-func (t *tree) lookup(path string) (dir, node *ext4.Node, err error) {
+// lookup returns the node at path, without following a link at its end; nil
+// when it is not there.
+func (t *tree) lookup(path string) (*ext4.Node, error) {
 	parent, base := splitPath(strings.TrimRight(path, "/"))
 	if base == "" || base == "." || base == ".." {
-		dir, err = t.dir(path, visit{})
-		return dir, dir, err
+		return t.dir(path, visit{})
 	}
-	dir, err = t.dir(parent, visit{})
+	dir, err := t.dir(parent, visit{})
 	if dir == nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return dir, dir.Children[base], nil
+	return dir.Children[base], nil
 }
 
 // set makes name in dir stand for n, whatever stood there. Contents that no

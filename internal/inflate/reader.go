@@ -113,8 +113,8 @@ func (r *Reader) Next() ([]byte, error) {
 			r.given = r.op
 			r.crc = crc32.Update(r.crc, crc32.IEEETable, b)
 			r.size += uint32(len(b))
-			r.err = err
-			return b, nil
+			r.err = err // told by the next call
+			return b, nil //nolint:nilerr // as said
 		}
 		if err != nil {
 			r.err = err

@@ -89,7 +89,7 @@ func planModules(dir, release string) ([]kmod.Module, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer tree.Close() //nolint:errcheck // opened for reading
+	defer tree.Close()
 	wanted := make([]string, 0, len(bootModules))
 	for _, m := range bootModules {
 		wanted = append(wanted, m.name)

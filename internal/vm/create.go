@@ -90,7 +90,7 @@ func (s *Service) imageFor(ctx context.Context, p rpc.VMCreateParams, report mod
 	if p.Pull == "never" {
 		return s.cfg.Images.FindImage(ctx, p.Image)
 	}
-	return s.cfg.Images.EnsureImage(ctx, p.Image, report)
+	return s.cfg.Images.EnsureImage(ctx, p.Image, p.Platform, report)
 }
 
 // intend commits the row of a VM to be. The image is locked meanwhile, so

@@ -26,8 +26,9 @@ type Store interface {
 
 // Images gives a VM its root filesystem.
 type Images interface {
-	// EnsureImage returns a local image by name or id, or pulls the reference.
-	EnsureImage(ctx context.Context, nameOrRef string, report model.Report) (model.Image, error)
+	// EnsureImage returns a local image by name or id, or pulls the reference
+	// for the platform.
+	EnsureImage(ctx context.Context, nameOrRef, platform string, report model.Report) (model.Image, error)
 	// FindImage is EnsureImage without the pull.
 	FindImage(ctx context.Context, nameOrRef string) (model.Image, error)
 	// ShowImage returns a local image by name or id.

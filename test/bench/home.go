@@ -43,8 +43,8 @@ func newHome(bin string) (*home, error) {
 }
 
 // destroy ends what runs in the home and removes it.
-func (h *home) destroy() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+func (h *home) destroy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	names, err := h.banger(ctx, "ps", "-q")
 	if vms := strings.Fields(names); len(vms) > 0 && len(vms) < manyCount {

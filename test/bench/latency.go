@@ -36,7 +36,7 @@ func manyVMs(ctx context.Context, h *home) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, many.destroy()) }()
+	defer func() { err = errors.Join(err, many.destroy(ctx)) }()
 	if err := many.populate(ctx, manyCount); err != nil {
 		return nil, fmt.Errorf("storing %d VMs: %w", manyCount, err)
 	}

@@ -36,7 +36,7 @@ func run(ctx context.Context, out *os.File) (met bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, h.destroy()) }()
+	defer func() { err = errors.Join(err, h.destroy(ctx)) }()
 	if err := h.fill(ctx, "build/images/layouts/busybox", image); err != nil {
 		return false, err
 	}

@@ -52,7 +52,11 @@ func blackHole(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: bound.(*unix.SockaddrInet4).Port}
+	v4, ok := bound.(*unix.SockaddrInet4)
+	if !ok {
+		t.Fatalf("the socket is bound to %v", bound)
+	}
+	addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: v4.Port}
 	filler, err := net.DialTCP("tcp", nil, addr)
 	if err != nil {
 		t.Fatal(err)

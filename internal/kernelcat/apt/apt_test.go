@@ -40,7 +40,7 @@ type signer struct {
 
 func newSigner(t *testing.T, distro string) signer {
 	t.Helper()
-	home, err := os.MkdirTemp("", "gpg") // an agent's socket path must be short
+	home, err := os.MkdirTemp("", "gpg") //nolint:usetesting // an agent's socket path must be short
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func Files(r io.Reader, fn func(File) error) error {
 	if err != nil {
 		return err
 	}
-	defer data.Close() //nolint:errcheck // only frees the decoder
+	defer data.Close()
 	limited := &io.LimitedReader{R: data, N: MaxDataBytes}
 	err = walk(tar.NewReader(limited), fn)
 	if limited.N <= 0 {

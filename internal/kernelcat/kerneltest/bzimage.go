@@ -17,11 +17,11 @@ func BzImage(release string, payload []byte) []byte {
 	le.PutUint16(image[0x20e:], 0x300)
 	copy(image[0x500:], release+" (builder@host) #1 SMP\x00")
 	le.PutUint32(image[0x248:], padding)
-	le.PutUint32(image[0x24c:], uint32(len(payload))) //nolint:gosec // tests' payloads are small
+	le.PutUint32(image[0x24c:], uint32(len(payload)))
 	return append(append(image, payload...), make([]byte, 16)...)
 }
 
 // WithSize appends the size trailer that all payloads but gzip's have.
 func WithSize(payload []byte, plain int) []byte {
-	return binary.LittleEndian.AppendUint32(payload, uint32(plain)) //nolint:gosec // tests' payloads are small
+	return binary.LittleEndian.AppendUint32(payload, uint32(plain))
 }

@@ -86,7 +86,7 @@ func (t *Tree) readBuiltin() error {
 	if err != nil {
 		return fmt.Errorf("opening modules.builtin: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // opened for reading
+	defer f.Close()
 	t.builtin = map[string]struct{}{}
 	lines := bufio.NewScanner(io.LimitReader(f, maxListBytes))
 	for lines.Scan() {
@@ -122,7 +122,7 @@ func (t *Tree) readFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // opened for reading
+	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxModuleBytes+1))
 	if err == nil && len(data) > maxModuleBytes {
 		err = model.Errorf(model.CodeLimit, "more than %d bytes", maxModuleBytes)
