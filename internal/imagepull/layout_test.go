@@ -200,7 +200,7 @@ func TestManifests(t *testing.T) {
 		}, model.CodeIntegrity, "deep"},
 		{"56 layer with urls", func(l *layoutDir) object {
 			m := l.image("amd64")
-			d := m["layers"].([]any)[0].(object).with("urls", []string{"http://169.254.169.254/"}).with("mediaType", "application/vnd.docker.image.rootfs.foreign.diff.tar")
+			d := as[object](layersOf(m)[0]).with("urls", []string{"http://169.254.169.254/"}).with("mediaType", "application/vnd.docker.image.rootfs.foreign.diff.tar")
 			return l.json(ociManifest, m.with("layers", []any{d}))
 		}, "", ""},
 		{"57 data that fits", func(l *layoutDir) object {
@@ -210,24 +210,24 @@ func TestManifests(t *testing.T) {
 		}, "", ""},
 		{"57 data that does not fit", func(l *layoutDir) object {
 			m := l.image("amd64")
-			return l.json(ociManifest, m.with("config", m["config"].(object).with("data", base64.StdEncoding.EncodeToString([]byte("other")))))
+			return l.json(ociManifest, m.with("config", as[object](m["config"]).with("data", base64.StdEncoding.EncodeToString([]byte("other")))))
 		}, model.CodeIntegrity, "embeds"},
 		{"57 upper-case digest", func(l *layoutDir) object {
 			m := l.image("amd64")
-			c := m["config"].(object)
-			return l.json(ociManifest, m.with("config", c.with("digest", strings.ToUpper(c["digest"].(string)))))
+			c := as[object](m["config"])
+			return l.json(ociManifest, m.with("config", c.with("digest", strings.ToUpper(as[string](c["digest"])))))
 		}, model.CodeIntegrity, "lower-case"},
 		{"57 digest that is a path", func(l *layoutDir) object {
 			m := l.image("amd64")
-			return l.json(ociManifest, m.with("config", m["config"].(object).with("digest", "sha256:../../../../etc/passwd")))
+			return l.json(ociManifest, m.with("config", as[object](m["config"]).with("digest", "sha256:../../../../etc/passwd")))
 		}, model.CodeIntegrity, "digest"},
 		{"43 negative size", func(l *layoutDir) object {
 			m := l.image("amd64")
-			return l.json(ociManifest, m.with("config", m["config"].(object).with("size", -1)))
+			return l.json(ociManifest, m.with("config", as[object](m["config"]).with("size", -1)))
 		}, model.CodeIntegrity, "size"},
 		{"43 other size", func(l *layoutDir) object {
 			m := l.image("amd64")
-			return l.json(ociManifest, m.with("config", m["config"].(object).with("size", 5)))
+			return l.json(ociManifest, m.with("config", as[object](m["config"]).with("size", 5)))
 		}, model.CodeIntegrity, "bytes"},
 	}
 	for _, c := range cases {
@@ -301,7 +301,7 @@ func TestLayoutLayerIsVerified(t *testing.T) {
 			l := newLayout(t)
 			d := l.blob(ociLayer, a)
 			l.index(l.json(ociManifest, object{"schemaVersion": 2, "config": l.json(ociConfig, l.config("amd64", a)), "layers": []any{d}}))
-			path := filepath.Join(l.dir, "blobs", strings.Replace(d["digest"].(string), ":", "/", 1))
+			path := filepath.Join(l.dir, "blobs", strings.Replace(as[string](d["digest"]), ":", "/", 1))
 			if err := os.WriteFile(path, change(bytes.Clone(a)), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -348,9 +348,14 @@ func TestTarFile(t *testing.T) {
 
 // layersOf returns the layers of a manifest that the tests made themselves.
 func layersOf(m object) []any {
-	layers, ok := m["layers"].([]any)
+	return as[[]any](m["layers"])
+}
+
+// as is a type assertion on what the tests made themselves.
+func as[T any](v any) T {
+	t, ok := v.(T)
 	if !ok {
-		panic("a manifest without layers")
+		panic(fmt.Sprintf("%T is no %T", v, t))
 	}
-	return layers
+	return t
 }

@@ -49,7 +49,7 @@ func cutAt(reg *testRegistry, cuts int64, ranges bool, sent *atomic.Int64) fault
 		}
 		n, _ := w.Write(body)
 		sent.Add(int64(n))
-		w.(http.Flusher).Flush()
+		as[http.Flusher](w).Flush()
 		return true
 	}
 }
@@ -156,7 +156,7 @@ func TestStallEndsATransfer(t *testing.T) {
 		}
 		w.Header().Set("Content-Length", "100000")
 		_, _ = w.Write([]byte("x"))
-		w.(http.Flusher).Flush()
+		as[http.Flusher](w).Flush()
 		<-r.Context().Done()
 		return true
 	})

@@ -92,7 +92,7 @@ func (r *testRegistry) push(t *testing.T, archives ...[]byte) string {
 	if err := remote.Write(parsed, newImage(t, archives...)); err != nil {
 		t.Fatal(err)
 	}
-	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	as[*http.Transport](http.DefaultTransport).CloseIdleConnections()
 	return ref
 }
 

@@ -47,6 +47,7 @@ func (b *bitReader) refill() {
 // The bit buffer is refilled to 56 bits or more at the top. The worst path
 // takes two literals of 11 bits and then looks at a length of 15+5 bits: 42.
 // A second refill makes room for a distance of 15+13 bits.
+//
 //nolint:funlen // one loop whose state has to stay in registers: a call would spill it for each symbol
 func (d *decoder) fastBlock(b *bitReader, out []byte, op int) (int, bool, error) {
 	in, pos, buf, n := b.in, b.pos, b.buf, b.n

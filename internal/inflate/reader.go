@@ -113,7 +113,7 @@ func (r *Reader) Next() ([]byte, error) {
 			r.given = r.op
 			r.crc = crc32.Update(r.crc, crc32.IEEETable, b)
 			r.size += uint32(len(b))
-			r.err = err // told by the next call
+			r.err = err   // told by the next call
 			return b, nil //nolint:nilerr // as said
 		}
 		if err != nil {

@@ -146,7 +146,7 @@ func fileDigest(name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("hashing: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // opened for reading
+	defer f.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
 		return "", fmt.Errorf("hashing %s: %w", name, err)

@@ -110,7 +110,7 @@ func readKernel(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // opened for reading
+	defer f.Close()
 	image, err := io.ReadAll(io.LimitReader(f, vmlinux.MaxImage+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
@@ -123,7 +123,7 @@ func (st *stage) copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // opened for reading
+	defer f.Close()
 	return st.write(to, f)
 }
 
@@ -158,7 +158,7 @@ func (st *stage) copyModules(ctx context.Context, dir string) error {
 	if err != nil {
 		return pathError(err)
 	}
-	defer root.Close() //nolint:errcheck // opened for reading
+	defer root.Close()
 	if err := st.root.MkdirAll(model.ModulesDir, 0o755); err != nil {
 		return fmt.Errorf("making the modules directory: %w", err)
 	}
@@ -175,7 +175,7 @@ func (st *stage) copyModules(ctx context.Context, dir string) error {
 		if err != nil {
 			return pathError(err)
 		}
-		defer f.Close() //nolint:errcheck // opened for reading
+		defer f.Close()
 		return st.write(model.ModulesDir+"/"+name, f)
 	})
 }

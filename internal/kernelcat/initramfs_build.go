@@ -57,7 +57,7 @@ func (i initramfs) writeForeign(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // opened for reading
+	defer f.Close()
 	n, err := io.Copy(w, f)
 	if err != nil {
 		return fmt.Errorf("copying %s: %w", i.initrd, err)
@@ -84,7 +84,7 @@ func (i initramfs) writeAgent(c *cpio.Writer) error {
 	if err != nil {
 		return fmt.Errorf("reading the guest agent: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // opened for reading
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return fmt.Errorf("reading the guest agent: %w", err)
@@ -109,7 +109,7 @@ func (i initramfs) writeModules(c *cpio.Writer) error {
 		if err != nil {
 			return err
 		}
-		defer tree.Close() //nolint:errcheck // opened for reading
+		defer tree.Close()
 		for _, m := range i.modules {
 			name := modulesName + "/" + m.Name + ".ko"
 			if err := writeModule(c, tree, m, name); err != nil {

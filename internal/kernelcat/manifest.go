@@ -42,7 +42,7 @@ func readManifest(dir string) (manifest, error) {
 	if err != nil {
 		return manifest{}, fmt.Errorf("reading the kernel's manifest: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // opened for reading
+	defer f.Close()
 	var m manifest
 	if err := json.NewDecoder(io.LimitReader(f, maxManifest)).Decode(&m); err != nil {
 		return manifest{}, model.Errorf(model.CodeIntegrity, "reading %s: %w", f.Name(), err)

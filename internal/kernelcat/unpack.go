@@ -46,7 +46,7 @@ func (u *unpacker) open(name string) error {
 	if err != nil {
 		return fmt.Errorf("opening package: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // opened for reading
+	defer f.Close()
 	return deb.Files(f, u.take)
 }
 

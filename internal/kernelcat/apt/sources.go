@@ -53,7 +53,7 @@ func (c *Client) suite(req Request) (string, error) {
 	if err != nil {
 		return "", model.Errorf(model.CodeUnsupported, "this host does not say what it is: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // opened for reading
+	defer f.Close()
 	host := parseOSRelease(f)
 	if host["ID"] != req.Distro || host["VERSION_CODENAME"] == "" {
 		return "", model.Errorf(model.CodeUnsupported, "this host is no release of %s", req.Distro)
