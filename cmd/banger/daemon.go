@@ -7,15 +7,28 @@ import (
 	"banger/internal/rpc"
 )
 
-// daemonOf is the daemon of one user's environment.
-type daemonOf struct {
+// daemonAt says where the daemon is.
+type daemonAt struct {
 	getenv func(string) string
 	uid    int
 }
 
+// connect reaches the daemon and starts it when none runs.
+func (d daemonAt) connect(ctx context.Context) (rpc.API, error) {
+	paths, err := model.DefaultPaths(d.getenv, d.uid)
+	if err != nil {
+		return nil, err
+	}
+	client, err := rpc.Ensure(ctx, paths, "")
+	if err != nil {
+		return nil, err
+	}
+	return client, nil
+}
+
 // dial returns a client that starts no daemon; its calls are CodeUnreachable
 // when none runs.
-func (d daemonOf) dial(context.Context) (rpc.API, error) {
+func (d daemonAt) dial(context.Context) (rpc.API, error) {
 	paths, err := model.DefaultPaths(d.getenv, d.uid)
 	if err != nil {
 		return nil, err

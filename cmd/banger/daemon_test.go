@@ -12,7 +12,7 @@ import (
 func TestDialStartsNothing(t *testing.T) {
 	t.Parallel()
 	home := filepath.Join(t.TempDir(), "home")
-	daemon := daemonOf{getenv: func(key string) string { return map[string]string{"BANGER_HOME": home}[key] }}
+	daemon := daemonAt{getenv: func(key string) string { return map[string]string{"BANGER_HOME": home}[key] }}
 	api, err := daemon.dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +28,7 @@ func TestDialStartsNothing(t *testing.T) {
 // TestBadHome: what is wrong with the environment is told before a connection.
 func TestBadHome(t *testing.T) {
 	t.Parallel()
-	daemon := daemonOf{getenv: func(key string) string { return map[string]string{"BANGER_HOME": "relative"}[key] }}
+	daemon := daemonAt{getenv: func(key string) string { return map[string]string{"BANGER_HOME": "relative"}[key] }}
 	if _, err := daemon.dial(t.Context()); model.CodeOf(err) != model.CodeInvalid {
 		t.Errorf("dial: %v, want %s", err, model.CodeInvalid)
 	}

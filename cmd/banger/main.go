@@ -16,7 +16,7 @@ var version, commit, buildTime = "dev", "unknown", "unknown"
 
 func main() {
 	debug.SetGCPercent(400) // a short life: time is dearer than memory
-	daemon := daemonOf{getenv: os.Getenv, uid: os.Getuid()}
+	daemon := daemonAt{getenv: os.Getenv, uid: os.Getuid()}
 	a := &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		lookupEnv: os.LookupEnv,
@@ -24,7 +24,7 @@ func main() {
 		now:       time.Now,
 		notify:    notify,
 		build:     model.VersionInfo{Version: version, Commit: commit, BuildTime: buildTime, GoVersion: runtime.Version()},
-		connect:   daemon.dial,
+		connect:   daemon.connect,
 		dial:      daemon.dial,
 	}
 	os.Exit(a.run(context.Background(), os.Args[1:]))
