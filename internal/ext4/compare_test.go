@@ -2,6 +2,7 @@ package ext4_test
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"path"
 	"testing"
@@ -21,7 +22,7 @@ type fact struct {
 	Link                  string
 	Major, Minor          uint32
 	Xattrs                map[string][]byte
-	Content               [32]byte
+	Content               string // hex of the sum
 }
 
 // wanted lists the tree as the filesystem must show it, lost+found excepted.
@@ -99,16 +100,16 @@ func foundFact(n *ext4.Inode) (f fact, err error) {
 	return f, err
 }
 
-func contentSum(n *ext4.Inode) (sum [32]byte, err error) {
+func contentSum(n *ext4.Inode) (string, error) {
 	r, err := n.Open()
 	if err != nil {
-		return sum, err
+		return "", err
 	}
 	h := sha256.New()
 	if _, err := io.Copy(h, r); err != nil {
-		return sum, err
+		return "", err
 	}
-	return [32]byte(h.Sum(nil)), nil
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // verify demands that e2fsck is silent and that the filesystem shows exactly the tree.

@@ -8,6 +8,7 @@ import (
 	iofs "io/fs"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"banger/internal/ext4"
@@ -54,7 +55,7 @@ func metadataImage(t testing.TB) []byte {
 	}
 	many := m.reg(string(content))
 	many.Xattrs = map[string][]byte{"user.x": pattern(1, 500), "user.y": []byte("small")}
-	m.finish(dir(tree{"crowd": dir(crowd), "many": many, "link": symlink(string(pattern(3, 100))), "dev": {Mode: 0o020644, Major: 5}}), 0)
+	m.finish(dir(tree{"crowd": dir(crowd), "many": many, "link": symlink(strings.Repeat("long", 30)), "dev": {Mode: 0o020644, Major: 5}}), 0)
 	image, err := os.ReadFile(m.path)
 	if err != nil {
 		t.Fatal(err)

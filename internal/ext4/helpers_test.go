@@ -3,8 +3,11 @@ package ext4_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -51,7 +54,7 @@ type image struct {
 	file   *os.File
 	stream *ext4.Stream
 
-	content map[*ext4.Node][32]byte // sums of the regular files
+	content map[*ext4.Node]string // sums of the regular files
 }
 
 func newImage(t testing.TB) *image {
@@ -66,7 +69,7 @@ func newImage(t testing.TB) *image {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &image{Writer: w, t: t, path: path, file: file, stream: w.NewStream(), content: map[*ext4.Node][32]byte{}}
+	return &image{Writer: w, t: t, path: path, file: file, stream: w.NewStream(), content: map[*ext4.Node]string{}}
 }
 
 // body streams content.
@@ -149,15 +152,17 @@ func debugfs(t testing.TB, path, command string) string {
 	return string(out)
 }
 
-// pattern is content without zero blocks that differs by seed.
+// pattern is random content that differs by seed.
 func pattern(seed, n int) []byte {
 	p := make([]byte, n)
-	state := uint32(seed)*2654435761 + 1
-	for i := range p {
-		state = state*1664525 + 1013904223
-		p[i] = byte(state>>24) | 1
-	}
+	_, _ = randomStream(seed).Read(p)
 	return p
+}
+
+func randomStream(seed int) *rand.ChaCha8 {
+	var key [32]byte
+	binary.LittleEndian.PutUint64(key[:], uint64(seed))
+	return rand.NewChaCha8(key)
 }
 
 func name(i int) string { return fmt.Sprintf("entry-%06d", i) }
@@ -185,4 +190,8 @@ func readFile(t testing.TB, fs *ext4.FS, path string) string {
 	return string(content)
 }
 
-func sha(p []byte) [32]byte { return sha256.Sum256(p) }
+// sha is the hex of a sum.
+func sha(p []byte) string {
+	sum := sha256.Sum256(p)
+	return hex.EncodeToString(sum[:])
+}

@@ -170,10 +170,10 @@ func mountedFact(path string) (fact, error) {
 	return f, err
 }
 
-func fileSum(path string) (sum [32]byte, err error) {
+func fileSum(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return sum, err
+		return "", err
 	}
 	defer file.Close()
 	content, err := io.ReadAll(file)
