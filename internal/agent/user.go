@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,7 +33,9 @@ const maxID = 1<<32 - 2
 
 // lookupAccount resolves a user in the form of OCI's config.User: "", user,
 // uid, user:group, uid:gid, uid:group, user:gid. A uid that the image does
-// not know runs with group 0, as docker has it.
+// not know runs with group 0, as docker has it. The group is among the
+// supplementary ones too: else a program could drop it and gain by that what
+// the group is denied (CVE-2022-36109).
 func lookupAccount(user string) (account, error) {
 	name, group, hasGroup := strings.Cut(user, ":")
 	if name == "" {
@@ -46,10 +49,11 @@ func lookupAccount(user string) (account, error) {
 		if a.gid, err = lookupGroup(group); err != nil {
 			return a, err
 		}
-		a.groups = nil
+		a.groups = []uint32{a.gid}
 		return a, nil
 	}
-	a.groups, err = supplementary(a.name)
+	groups, err := supplementary(a.name)
+	a.groups = append([]uint32{a.gid}, slices.DeleteFunc(groups, func(g uint32) bool { return g == a.gid })...)
 	return a, err
 }
 

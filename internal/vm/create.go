@@ -16,6 +16,7 @@ import (
 //
 //	1 guard    names and sizes are checked                 nothing on disk
 //	2 image    a local image, or one that is pulled        images/<id>
+//	           and the kernel, when one is named           kernels/<name>
 //	3 plan     the spec: what was asked over what the image says
 //	4 intend   row, state creating: the name is taken      row
 //	5 clone    the root disk                               vms/<id>/root.*
@@ -43,7 +44,13 @@ func (s *Service) create(ctx context.Context, op *operation.Op, p rpc.VMCreatePa
 	if err := s.checkName(ctx, p.Name); err != nil { // 1
 		return model.VM{}, err
 	}
-	op.Stage("image") // 2
+	if p.Kernel != "" { // 2: first, since a name that is wrong is known at once
+		op.Stage("kernel")
+		if _, err := s.cfg.Kernels.EnsureKernel(ctx, p.Kernel, op.Report); err != nil {
+			return model.VM{}, err
+		}
+	}
+	op.Stage("image")
 	img, err := s.imageFor(ctx, p, op.Report)
 	if err != nil {
 		return model.VM{}, err

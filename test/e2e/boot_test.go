@@ -22,7 +22,7 @@ func TestKernelThatHalts(t *testing.T) {
 	}
 	h.ok(t, "kernel", "import", "--kernel-path", file, "halts")
 	h.ok(t, "image", "pull", w.registry.ref("distroless"), "--name", "distroless", "--kernel", "halts")
-	before := h.traces(t)
+	before := h.atRest(t)
 	failure{"", []string{"run", "--rm", "--name", "stuck", "distroless"}, 125,
 		[]string{"stuck", "5s", "so far and no further"}, nil}.check(t, h)
 	h.unchanged(t, before)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -75,6 +76,19 @@ func (h *home) traces(t *testing.T) []string {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// atRest is traces of a home in which no VM runs, when the daemon has found out
+// what its QEMU can do: it runs one for a moment to ask.
+func (h *home) atRest(t *testing.T) []string {
+	t.Helper()
+	eventually(t, func() string {
+		if pids := h.pids("qemu-system"); len(pids) > 0 {
+			return fmt.Sprintf("QEMU still runs: %v", pids)
+		}
+		return ""
+	})
+	return h.traces(t)
 }
 
 // entries lists one directory of the home; one that is not there is empty.
