@@ -194,7 +194,7 @@ func (s *Service) bringUp(ctx context.Context, vm model.VM, l *live, limit time.
 var errEnded = errors.New("its process ended")
 
 // whyNot tells a guest that ended from one that is late and from a caller
-// that has gone.
+// that has gone. The wire may break a moment before the end is seen.
 func whyNot(ctx context.Context, l *live, err error) error {
 	switch {
 	case l.isGone():
@@ -203,6 +203,8 @@ func whyNot(ctx context.Context, l *live, err error) error {
 		return errLate
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case l.awaitGone(ctx):
+		return errEnded
 	}
 	return err
 }
