@@ -20,24 +20,24 @@ import (
 // length and match.
 func corpus() map[string][]byte {
 	rng := rand.New(rand.NewPCG(1, 2))
-	random := make([]byte, 300<<10)
+	random := make([]byte, 100<<10)
 	for i := range random {
 		random[i] = byte(rng.Uint32())
 	}
 	words := make([]byte, 0, 1<<20)
-	for len(words) < 1<<20 {
+	for len(words) < 300<<10 {
 		words = fmt.Appendf(words, "%x ", rng.IntN(5000))
 	}
-	skewed := make([]byte, 400<<10)
+	skewed := make([]byte, 100<<10)
 	for i := range skewed {
 		skewed[i] = byte(rng.ExpFloat64() * 9)
 	}
 	periods := make([]byte, 0, 1<<20)
 	for p := 1; p < 300; p++ {
-		periods = append(periods, bytes.Repeat(random[p:2*p], 1+3000/p)...)
+		periods = append(periods, bytes.Repeat(random[p:2*p], 1+900/p)...)
 	}
 	return map[string][]byte{
-		"empty": nil, "one": {7}, "zeros": make([]byte, 3<<20), "random": random,
+		"empty": nil, "one": {7}, "zeros": make([]byte, 1<<20), "random": random,
 		"words": words, "skewed": skewed, "periods": periods,
 		"mixed": bytes.Join([][]byte{random[:70000], words, random[:70000], skewed}, nil),
 	}
