@@ -99,7 +99,8 @@ func (s *services) parts(paths model.Paths, log *slog.Logger) daemon.Parts {
 			{What: "images", Do: s.images.Recover},
 			{What: "VMs", Do: s.vms.Recover},
 		},
-		Log: log,
+		LetGo: s.vms.LetGo,
+		Log:   log,
 	}
 }
 

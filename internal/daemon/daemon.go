@@ -26,7 +26,10 @@ type Parts struct {
 	Accel      func() string // what VMs run on, "" until it is known; may be nil
 	// Recovery is done in this order before the first call is answered.
 	Recovery []RecoveryStep
-	Log      *slog.Logger
+	// LetGo lets go of VMs before calls are canceled: a process in a guest
+	// whose caller is canceled is killed, one whose daemon goes away is not.
+	LetGo func() // may be nil
+	Log   *slog.Logger
 }
 
 // RecoveryStep puts one kind of thing right that an earlier daemon left. An
@@ -86,17 +89,22 @@ func (d *Daemon) Serve(ctx context.Context, l net.Listener, ready func()) error 
 	if err := d.recoverAll(ctx); err != nil {
 		return errors.Join(err, l.Close())
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	calls, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	go func() {
+		defer cancel()
 		select {
 		case <-d.ended:
-			cancel()
 		case <-ctx.Done():
+		case <-calls.Done():
+			return
+		}
+		if d.parts.LetGo != nil {
+			d.parts.LetGo()
 		}
 	}()
 	ready()
-	err := rpc.NewServer(d, d.parts.Log).Serve(ctx, l)
+	err := rpc.NewServer(d, d.parts.Log).Serve(calls, l)
 	d.parts.Log.Info("stopping")
 	grace, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer done()

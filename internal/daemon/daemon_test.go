@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,6 +26,7 @@ type pulls struct {
 	rpc.ImageAPI
 	operations *operation.Service
 	undone     chan error
+	canceled   *atomic.Bool // a call's ctx has ended
 }
 
 func (p pulls) PullImage(ctx context.Context, params rpc.ImagePullParams, report model.Report) (model.Image, error) {
@@ -33,6 +35,7 @@ func (p pulls) PullImage(ctx context.Context, params rpc.ImagePullParams, report
 			op.Undo("staging", func(ctx context.Context) error { p.undone <- ctx.Err(); return nil })
 			op.Stage("pull")
 			<-ctx.Done()
+			p.canceled.Store(true)
 			return model.Image{}, ctx.Err()
 		})
 }
@@ -45,6 +48,8 @@ type world struct {
 	undone chan error
 	ended  chan struct{} // closed when Serve has returned served
 	served error
+
+	canceled, letGo, canceledFirst atomic.Bool
 }
 
 func start(t *testing.T, db *store.Store, recovery ...daemon.RecoveryStep) *world {
@@ -52,11 +57,15 @@ func start(t *testing.T, db *store.Store, recovery ...daemon.RecoveryStep) *worl
 	w := &world{db: db, undone: make(chan error, 1), ended: make(chan struct{})}
 	operations := operation.New(operation.Config{Store: db})
 	w.daemon = daemon.New(daemon.Parts{
-		Images:     pulls{operations: operations, undone: w.undone},
+		Images:     pulls{operations: operations, undone: w.undone, canceled: &w.canceled},
 		Operations: operations,
 		Version:    model.VersionInfo{Version: "1.2.3"},
 		Recovery:   append([]daemon.RecoveryStep{{What: "operations", Do: operations.Recover}}, recovery...),
 		Log:        slog.New(slog.DiscardHandler),
+		LetGo: func() {
+			w.canceledFirst.Store(w.canceled.Load())
+			w.letGo.Store(true)
+		},
 	})
 	socket := filepath.Join(t.TempDir(), "run", "banger.sock")
 	l, err := rpc.Listen(t.Context(), socket)
@@ -135,6 +144,33 @@ func TestShutdownUndoesAndRecordsWhatIsUnderWay(t *testing.T) {
 	ops, err := w.db.Operations(t.Context())
 	if err != nil || len(ops) != 1 || ops[0].State != model.OpCanceled {
 		t.Errorf("operations = %+v, %v", ops, err)
+	}
+}
+
+func TestVMsAreLetGoBeforeCallsAreCanceled(t *testing.T) {
+	t.Parallel()
+	w := start(t, openStore(t))
+	pulled := make(chan error, 1)
+	began := make(chan struct{})
+	go func() {
+		_, err := w.client.PullImage(t.Context(), rpc.ImagePullParams{Ref: "debian"}, func(p model.Progress) {
+			if p.Stage == "pull" && !p.Done {
+				close(began)
+			}
+		})
+		pulled <- err
+	}()
+	<-began
+	if err := w.client.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-pulled; model.CodeOf(err) != model.CodeCanceled {
+		t.Errorf("PullImage = %v", err)
+	}
+	<-w.undone
+	<-w.ended
+	if !w.letGo.Load() || w.canceledFirst.Load() {
+		t.Errorf("let go: %v, calls were canceled first: %v", w.letGo.Load(), w.canceledFirst.Load())
 	}
 }
 

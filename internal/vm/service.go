@@ -82,12 +82,21 @@ func New(cfg Config) *Service {
 	}
 }
 
-// Close lets go of all VMs without ending them.
-func (s *Service) Close() {
+// LetGo lets go of the VMs that are up, without ending them or what runs in
+// them: it is called before requests are canceled because the daemon stops.
+// A VM that is booting is its operation's to undo.
+func (s *Service) LetGo() { s.releaseAll((*live).wasUp) }
+
+// Close lets go of all VMs without ending them. No request may be under way.
+func (s *Service) Close() { s.releaseAll(func(*live) bool { return true }) }
+
+func (s *Service) releaseAll(which func(*live) bool) {
 	s.mu.Lock()
-	all := make([]*live, 0, len(s.live))
+	var all []*live
 	for _, l := range s.live {
-		all = append(all, l)
+		if which(l) {
+			all = append(all, l)
+		}
 	}
 	s.mu.Unlock()
 	for _, l := range all {
