@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -33,6 +35,9 @@ var shared *world
 var missing error
 
 func TestMain(m *testing.M) {
+	// Under nohup SIGHUP is ignored, which programs that are started inherit,
+	// and which banger honours. A signal that is caught is not.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	code, err := runTests(m)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
