@@ -159,10 +159,9 @@ func (j *unpackJob) layer(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
-	defer blob.Close()
 	release, err := j.cpus.take(ctx)
 	if err != nil {
-		return err
+		return errors.Join(err, blob.Close())
 	}
 	defer release()
 	stream := j.writer.NewStream()

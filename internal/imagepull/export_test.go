@@ -44,7 +44,7 @@ func FlattenArchives(ctx context.Context, limits Limits, report model.Report, ar
 	contents := &Contents{stream: w.NewStream(), of: map[*ext4.Node][]byte{}}
 	tree := newTree(limits)
 	for _, a := range archives {
-		l, err := u.unpack(ctx, bytes.NewReader(a), "", contents)
+		l, err := u.unpack(ctx, io.NopCloser(bytes.NewReader(a)), "", contents)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 
 	"github.com/klauspost/compress/zstd"
@@ -32,29 +31,30 @@ type unpacked struct {
 	diffID  Digest
 }
 
-// unpack reads a blob to its end: contents go to bodies, the rest is
-// returned. An archive that is not the one of want is refused; want "" takes
-// any.
-func (u *unpacker) unpack(ctx context.Context, blob io.Reader, want Digest, bodies bodyWriter) (unpacked, error) {
-	archive, err := decompress(contextReader{ctx, blob}, u.budget.limits)
+// unpack reads a blob to its end and closes it: contents go to bodies, the
+// rest is returned. An archive that is not the one of want is refused; want ""
+// takes any. Decompressing and hashing go on while members are written.
+func (u *unpacker) unpack(ctx context.Context, blob io.ReadCloser, want Digest, bodies bodyWriter) (_ unpacked, err error) {
+	stopped := contextReader{ctx, blob}
+	archive, err := decompress(stopped, u.budget.limits)
+	if err != nil {
+		return unpacked{}, archiveError(errors.Join(err, blob.Close()))
+	}
+	ahead := readAhead(&archiveReader{r: archive, budget: u.budget}, cmpDigest(want).newHash())
+	// The blob first: that ends a read which waits for more of it.
+	defer func() { err = errors.Join(err, blob.Close(), ahead.Close(), archive.Close()) }()
+	entries, err := u.members(tar.NewReader(ahead), bodies)
 	if err != nil {
 		return unpacked{}, archiveError(err)
 	}
-	defer archive.Close()
-	sum := cmpDigest(want).newHash()
-	counted := &archiveReader{r: archive, sum: sum, budget: u.budget}
-	entries, err := u.members(tar.NewReader(counted), bodies)
-	if err != nil {
+	if err := drain(ahead); err != nil {
 		return unpacked{}, archiveError(err)
 	}
-	if err := drain(counted); err != nil {
-		return unpacked{}, archiveError(err)
-	}
-	if want != "" && !want.matches(sum) {
+	if want != "" && !want.matches(ahead.sum) {
 		return unpacked{}, model.Errorf(model.CodeIntegrity, "the layer unpacks to something else than its diff_id %s", want.Short())
 	}
 	if want == "" {
-		want = Digest(fmt.Sprintf("sha256:%x", sum.Sum(nil)))
+		want = Digest(fmt.Sprintf("sha256:%x", ahead.sum.Sum(nil)))
 	}
 	return unpacked{entries: entries, diffID: want}, nil
 }
@@ -146,16 +146,14 @@ func metadataSize(h *tar.Header) int {
 	return n
 }
 
-// archiveReader counts and hashes what is read of an archive.
+// archiveReader counts what is read of an archive.
 type archiveReader struct {
 	r      io.Reader
-	sum    hash.Hash
 	budget *budget
 }
 
 func (a *archiveReader) Read(p []byte) (int, error) {
 	n, err := a.r.Read(p)
-	a.sum.Write(p[:n])
 	if limit := a.budget.spendArchive(n); limit != nil {
 		return n, limit
 	}
