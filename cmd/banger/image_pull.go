@@ -48,10 +48,17 @@ func newImagePullCommand(a *app) *cobra.Command {
 		Use:   "pull [flags] REF",
 		Short: "make an image of an OCI reference",
 		Long: "Pulls an OCI image, flattens it into an ext4 filesystem and pairs it with a kernel.\n" +
-			"Prints the name of the image.",
+			"Prints the name of the image.\n\n" +
+			"REF is an image of the catalog, of a registry, or of files on the daemon's host:\n\n" +
+			"  oci:/DIR[:TAG]               OCI image layout\n" +
+			"  oci-archive:/FILE[:TAG]      the same in a tar archive\n" +
+			"  docker-archive:/FILE[:TAG]   what docker save writes\n" +
+			"  tar:/FILE                    a root filesystem in a tar archive (plain, gzip, zstd)\n" +
+			"  dir:/DIR                     a root filesystem in a directory",
 		Example: "  banger image pull debian:bookworm\n" +
 			"  banger image pull --name base --size 8G docker.io/library/debian:bookworm\n" +
-			"  banger image pull --kernel-path ./vmlinux --modules-dir ./modules alpine",
+			"  banger image pull --kernel-path ./vmlinux --modules-dir ./modules alpine\n" +
+			"  banger image pull dir:/srv/rootfs",
 		Args: wantArgs(1, 1, "REF"),
 		RunE: a.action(func(ctx context.Context, args []string) error {
 			return runImagePull(ctx, a, opts, args)

@@ -6,7 +6,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 
 	"banger/internal/model"
 )
@@ -15,17 +18,30 @@ import (
 // annotations.md).
 const refNameAnnotation = "org.opencontainers.image.ref.name"
 
-// layoutSource is an image in an OCI image layout on this host.
-type layoutSource struct {
-	dir    string
-	tag    string
-	limits Limits
+// fileSet is where the files of a source lie: a directory or an archive. Names
+// are relative, with slashes.
+type fileSet interface {
+	open(name string) (io.ReadCloser, error)
+	String() string
 }
 
-func (s *layoutSource) String() string { return "OCI layout " + s.dir }
+// layoutSource is an image in an OCI image layout on this host, which may lie
+// in an archive.
+type layoutSource struct {
+	kind   string
+	path   string
+	tag    string
+	limits Limits
+	files  fileSet // of resolve
+}
+
+func (s *layoutSource) String() string { return "OCI layout " + s.path }
 
 func (s *layoutSource) resolve(ctx context.Context, want Platform, _ model.Report) (*Image, error) {
-	index, err := s.readFile(filepath.Join(s.dir, "index.json"), s.limits.ManifestBytes, "manifest_bytes")
+	if err := s.openFiles(ctx); err != nil {
+		return nil, err
+	}
+	index, err := readFile(s.files, "index.json", s.limits.ManifestBytes, "manifest_bytes")
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +62,20 @@ func (s *layoutSource) resolve(ctx context.Context, want Platform, _ model.Repor
 	if err != nil {
 		return nil, err
 	}
-	return newImage(KindOCILayout, found, s.layer), nil
+	return newImage(s.kind, found, s.layer), nil
+}
+
+func (s *layoutSource) openFiles(ctx context.Context) error {
+	if s.kind == KindOCILayout {
+		s.files = dirFiles(s.path)
+		return nil
+	}
+	files, err := indexArchive(ctx, s.path, s.limits)
+	if err != nil {
+		return err
+	}
+	s.files = files
+	return nil
 }
 
 // tagged returns the manifest of the tag, or the only one when none is asked for.
@@ -61,7 +90,7 @@ func (s *layoutSource) tagged(manifests []descriptor) (descriptor, error) {
 	}
 	if s.tag == "" {
 		return descriptor{}, model.Errorf(model.CodeInvalid, "%s holds %d images: name a tag", s, len(manifests)).
-			WithHint("for example oci:%s:%s", s.dir, tags[0])
+			WithHint("for example %s:%s:%s", s.kind, s.path, tags[0])
 	}
 	return descriptor{}, model.Errorf(model.CodeNotFound, "%s has no tag %q", s, s.tag).
 		WithHint("it has %q", model.Nearest(s.tag, tags))
@@ -76,7 +105,7 @@ func (s *layoutSource) config(_ context.Context, d descriptor) ([]byte, error) {
 }
 
 func (s *layoutSource) blob(d descriptor, most int64, setting string) ([]byte, error) {
-	doc, err := s.readFile(s.path(d.Digest), most, setting)
+	doc, err := readFile(s.files, blobName(d.Digest), most, setting)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +114,7 @@ func (s *layoutSource) blob(d descriptor, most int64, setting string) ([]byte, e
 
 func (s *layoutSource) layer(d descriptor) layer {
 	return layer{open: func(context.Context, model.Report) (io.ReadCloser, error) {
-		f, err := openFile(s.path(d.Digest))
+		f, err := s.files.open(blobName(d.Digest))
 		if err != nil {
 			return nil, err
 		}
@@ -93,32 +122,43 @@ func (s *layoutSource) layer(d descriptor) layer {
 	}}
 }
 
-// path is safe: a digest that has been checked holds only hex digits.
-func (s *layoutSource) path(d Digest) string {
-	return filepath.Join(s.dir, "blobs", d.algorithm(), d.hex())
-}
+// blobName is safe: a digest that has been checked holds only hex digits.
+func blobName(d Digest) string { return path.Join("blobs", d.algorithm(), d.hex()) }
 
-func (s *layoutSource) readFile(path string, most int64, setting string) ([]byte, error) {
-	f, err := openFile(path)
+// readFile reads a small file.
+func readFile(files fileSet, name string, most int64, setting string) ([]byte, error) {
+	f, err := files.open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err == nil && int64(len(b)) > most {
-		return nil, limitError(setting, most, "%s is too large", path)
+		return nil, limitError(setting, most, "%s of %s is too large", name, files)
 	}
 	return b, err
 }
 
-// openFile opens a file of the user's.
+// dirFiles are the files below a directory.
+type dirFiles string
+
+func (d dirFiles) String() string { return string(d) }
+
+func (d dirFiles) open(name string) (io.ReadCloser, error) {
+	return openFile(filepath.Join(string(d), filepath.FromSlash(name)))
+}
+
+// openFile opens a regular file of the user's; a FIFO does not stop it.
 func openFile(path string) (*os.File, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, model.Errorf(model.CodeNotFound, "%s does not exist", path)
 	case err != nil:
 		return nil, model.Errorf(model.CodeInvalid, "opening: %w", err)
+	}
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(model.Errorf(model.CodeInvalid, "%s is not a regular file", path), f.Close())
 	}
 	return f, nil
 }

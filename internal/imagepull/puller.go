@@ -109,10 +109,14 @@ func (p *Puller) Resolve(ctx context.Context, ref Ref, platform string, report m
 // sources returns the places where ref is looked for, in order.
 func (p *Puller) sources(ref Ref) ([]source, error) {
 	switch {
-	case ref.kind == KindOCILayout:
-		return []source{&layoutSource{dir: ref.path, tag: ref.tag, limits: p.limits}}, nil
+	case ref.kind == KindOCILayout || ref.kind == KindOCIArchive:
+		return []source{&layoutSource{kind: ref.kind, path: ref.path, tag: ref.tag, limits: p.limits}}, nil
+	case ref.kind == KindDockerArchive:
+		return []source{&dockerArchive{path: ref.path, tag: ref.tag, limits: p.limits}}, nil
 	case ref.kind == KindTar:
 		return []source{&tarSource{file: ref.path}}, nil
+	case ref.kind == KindDir:
+		return []source{&dirSource{dir: ref.path}}, nil
 	case ref.image != nil:
 		return []source{&registrySource{puller: p, ref: ref.image}}, nil
 	case ref.entry == nil:

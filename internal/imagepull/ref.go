@@ -14,25 +14,28 @@ import (
 
 // Kinds of sources, as model.ImageSource.Kind tells them.
 const (
-	KindRegistry   = "registry"
-	KindOCILayout  = "oci"
-	KindTar        = "tar"
-	KindMmdebstrap = "mmdebstrap"
+	KindRegistry      = "registry"
+	KindOCILayout     = "oci"
+	KindOCIArchive    = "oci-archive"
+	KindDockerArchive = "docker-archive"
+	KindTar           = "tar"
+	KindDir           = "dir"
+	KindMmdebstrap    = "mmdebstrap"
 )
 
 // maxRefBytes bounds a reference.
 const maxRefBytes = 4096
 
 // Ref is a reference whose syntax is right. It names an image of the catalog,
-// an image in a registry, or one in a file of this host (oci:DIR[:TAG],
-// tar:FILE).
+// an image in a registry, or one in files of this host (oci:DIR[:TAG],
+// oci-archive:FILE[:TAG], docker-archive:FILE[:TAG], tar:FILE, dir:DIR).
 type Ref struct {
 	kind  string
 	text  string         // canonical form
 	entry *catalogEntry  // of the catalog, or nil
 	image name.Reference // in a registry
-	path  string         // in a file
-	tag   string         // in an OCI layout
+	path  string         // in files
+	tag   string         // in a layout or an archive of several images
 }
 
 // ParseRef checks the syntax of s; nothing is looked up.
@@ -40,11 +43,13 @@ func ParseRef(s string) (Ref, error) {
 	if len(s) > maxRefBytes {
 		return Ref{}, model.Errorf(model.CodeInvalid, "reference %.40q... has %d bytes: at most %d are allowed", s, len(s), maxRefBytes)
 	}
-	if dir, ok := strings.CutPrefix(s, "oci:"); ok && isPath(dir) {
-		return parseLayoutRef(dir)
-	}
-	if file, ok := strings.CutPrefix(s, "tar:"); ok && isPath(file) {
-		return parseFileRef(KindTar, file, "")
+	if kind, file, ok := strings.Cut(s, ":"); ok && isPath(file) {
+		switch kind {
+		case KindTar, KindDir:
+			return parseFileRef(kind, file, "")
+		case KindOCILayout, KindOCIArchive, KindDockerArchive:
+			return parseTaggedRef(kind, file)
+		}
 	}
 	if entry := catalog().find(s); entry != nil {
 		return Ref{kind: KindRegistry, text: entry.Name, entry: entry}, nil
@@ -59,7 +64,7 @@ func parseRegistryRef(s string) (Ref, error) {
 	}
 	if err != nil {
 		return Ref{}, model.Errorf(model.CodeInvalid, "%.200q is no image reference: %w", s, err).
-			WithHint("references look like debian:bookworm, registry.example/team/app:v1, oci:/dir:tag or tar:/file")
+			WithHint("references look like debian:bookworm, registry.example/team/app:v1, oci:/dir:tag, docker-archive:/file or tar:/file")
 	}
 	if d, ok := image.(name.Digest); ok {
 		if _, err := ParseDigest(d.DigestStr()); err != nil {
@@ -87,18 +92,22 @@ func checkGrammar(image name.Reference) error {
 	return nil
 }
 
-// isPath tells a file from a repository that is called oci or tar.
+// isPath tells a file from a repository of that name, as localhost/oci.
 func isPath(s string) bool { return strings.HasPrefix(s, "/") || strings.HasPrefix(s, ".") }
 
-func parseLayoutRef(s string) (Ref, error) {
-	dir, tag := s, ""
-	if i := strings.LastIndexByte(s, ':'); i > strings.LastIndexByte(s, '/') {
-		dir, tag = s[:i], s[i+1:]
+// parseTaggedRef splits a path and a tag at the first colon, since a tag of a
+// Docker archive may be a whole reference (docker-archive:/f.tar:team/app:v1).
+func parseTaggedRef(kind, s string) (Ref, error) {
+	file, tag, tagged := strings.Cut(s, ":")
+	if tagged && (tag == "" || kind != KindDockerArchive && !tagRE.MatchString(tag)) {
+		return Ref{}, model.Errorf(model.CodeInvalid, "%s:%.200q is neither a path nor a path and a tag", kind, s)
 	}
-	if strings.Contains(dir, ":") || tag == "" && dir != s {
-		return Ref{}, model.Errorf(model.CodeInvalid, "oci:%.200q is neither a directory nor a directory and a tag", s)
+	if tagged && kind == KindDockerArchive {
+		if _, err := name.ParseReference(tag); err != nil {
+			return Ref{}, model.Errorf(model.CodeInvalid, "%.200q is no tag: %w", tag, err)
+		}
 	}
-	return parseFileRef(KindOCILayout, dir, tag)
+	return parseFileRef(kind, file, tag)
 }
 
 func parseFileRef(kind, file, tag string) (Ref, error) {
@@ -131,6 +140,9 @@ func (r Ref) DefaultName() string {
 	if r.entry != nil {
 		repository, tag, _ := strings.Cut(r.entry.Name, ":")
 		return objectName(path.Base(repository), suffix(tag))
+	}
+	if image, err := name.ParseReference(r.tag); err == nil && strings.ContainsAny(r.tag, "/:") {
+		return objectName(path.Base(image.Context().RepositoryStr()), suffix(image.Identifier()))
 	}
 	base := filepath.Base(r.path)
 	for _, ext := range []string{".gz", ".zst", ".tar"} {

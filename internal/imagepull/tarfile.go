@@ -23,10 +23,6 @@ func (s *tarSource) resolve(ctx context.Context, want Platform, _ model.Report) 
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || !info.Mode().IsRegular() {
-		return nil, model.Errorf(model.CodeInvalid, "%s is not a regular file", s.file)
-	}
 	sum := Digest("sha256:").newHash()
 	size, err := io.Copy(sum, contextReader{ctx, f})
 	if err != nil {

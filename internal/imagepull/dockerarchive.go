@@ -1,0 +1,136 @@
+package imagepull
+
+import (
+	"context"
+	"io"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+
+	"banger/internal/model"
+)
+
+// dockerArchive is an image in what `docker save` writes: a tar archive with
+// manifest.json, configurations and layers.
+type dockerArchive struct {
+	path   string
+	tag    string
+	limits Limits
+}
+
+// savedImage is an element of manifest.json.
+type savedImage struct {
+	Config   string
+	RepoTags []string
+	Layers   []string // lowest first
+}
+
+func (s *dockerArchive) String() string { return "Docker archive " + s.path }
+
+func (s *dockerArchive) resolve(ctx context.Context, want Platform, _ model.Report) (*Image, error) {
+	files, err := indexArchive(ctx, s.path, s.limits)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := readFile(files, "manifest.json", s.limits.ManifestBytes, "manifest_bytes")
+	if err != nil {
+		return nil, err
+	}
+	var images []savedImage
+	if err := decodeStrict(doc, &images); err != nil {
+		return nil, model.Errorf(model.CodeIntegrity, "decoding manifest.json: %w", err)
+	}
+	saved, err := s.tagged(images)
+	if err != nil {
+		return nil, err
+	}
+	return s.image(files, saved, want)
+}
+
+// tagged returns the image of the tag, or the only one when none is asked for.
+func (s *dockerArchive) tagged(images []savedImage) (*savedImage, error) {
+	var tags []string
+	for i := range images {
+		if s.tag == "" && len(images) == 1 {
+			return &images[i], nil
+		}
+		for _, tag := range images[i].RepoTags {
+			if s.tag != "" && sameTag(s.tag, tag) {
+				return &images[i], nil
+			}
+			tags = append(tags, tag)
+		}
+	}
+	if s.tag != "" {
+		return nil, model.Errorf(model.CodeNotFound, "%s has no image %q", s, s.tag).
+			WithHint("it has %q", model.Nearest(s.tag, tags))
+	}
+	e := model.Errorf(model.CodeInvalid, "%s holds %d images: name one", s, len(images))
+	if len(tags) > 0 {
+		return nil, e.WithHint("for example docker-archive:%s:%s", s.path, model.Printable(tags[0]))
+	}
+	return nil, e
+}
+
+// sameTag tells whether want, a reference or a bare tag, means the image have.
+func sameTag(want, have string) bool {
+	image, err := name.ParseReference(have)
+	if err != nil {
+		return false
+	}
+	if !strings.ContainsAny(want, "/:") && image.Identifier() == want {
+		return true
+	}
+	asked, err := name.ParseReference(want)
+	return err == nil && asked.Name() == image.Name()
+}
+
+// image checks the configuration. Its digests of the layers are all that
+// there is to verify them by.
+func (s *dockerArchive) image(files *archiveFiles, saved *savedImage, want Platform) (*Image, error) {
+	if len(saved.Layers) == 0 {
+		return nil, model.Errorf(model.CodeIntegrity, "the image has no layers")
+	}
+	if len(saved.Layers) > s.limits.Layers {
+		return nil, limitError("layers", s.limits.Layers, "the image has %d layers", len(saved.Layers))
+	}
+	doc, err := readFile(files, saved.Config, s.limits.ConfigBytes, "config_bytes")
+	if err != nil {
+		return nil, err
+	}
+	config, err := parseConfig(doc, len(saved.Layers))
+	if err != nil {
+		return nil, err
+	}
+	if config.Arch != "" && config.Arch != want.Arch {
+		c := chooser{want: want, have: []string{config.Platform.String()}}
+		return nil, c.noMatch()
+	}
+	id := digestOf(doc)
+	img := &Image{
+		Key:     string(id),
+		Config:  config.image(),
+		Created: config.created(),
+		Source:  model.ImageSource{Kind: KindDockerArchive, ConfigDigest: string(id), Platform: config.Platform.String()},
+	}
+	for i, file := range saved.Layers {
+		l, err := savedLayer(files, file)
+		if err != nil {
+			return nil, err
+		}
+		l.diffID = Digest(config.RootFS.DiffIDs[i])
+		img.layers = append(img.layers, l)
+		img.Source.Layers = append(img.Source.Layers, string(l.diffID))
+	}
+	return img, nil
+}
+
+func savedLayer(files *archiveFiles, file string) (layer, error) {
+	at, err := files.find(file)
+	if err != nil {
+		return layer{}, err
+	}
+	return layer{size: at.size, open: func(context.Context, model.Report) (io.ReadCloser, error) {
+		return files.open(file)
+	}}, nil
+}
