@@ -31,7 +31,7 @@ RACE      ?=
 TESTFLAGS ?=
 GOTEST    := go test $(if $(RACE),-race) $(TESTFLAGS)
 
-.PHONY: help setup build test test-unit test-e2e lint lint-go lint-shell fmt images demo bench install uninstall clean
+.PHONY: help setup build test test-unit test-e2e lint lint-go lint-shell fmt images demo bench bench-image install uninstall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,11 @@ demo: ## set up, build and run a sandbox: the whole way in one command
 
 bench: setup build images ## measure against the bars and write build/bench/bench.json
 	go run ./test/bench
+
+bench-image: setup ## compare pulls with skopeo, umoci and mke2fs; write build/bench/bench-image.json
+	@test/benchimage/make.sh build/images/bench
+	go build -o build/bench/benchimage ./test/benchimage
+	build/bench/benchimage build/images/bench
 
 install: build ## install into $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin

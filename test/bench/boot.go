@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"banger/internal/guest"
+	"banger/test/report"
 )
 
 // bootRuns is how many boots of each kind are compared.
@@ -22,7 +23,7 @@ const bootRuns = 7
 // save: QEMU's own time from its start to the agent's first answer, with the
 // very command line that banger gives it. Runs are interleaved, so that both
 // see the same host.
-func bootOverhead(ctx context.Context, h *home) ([]row, error) {
+func bootOverhead(ctx context.Context, h *home) ([]report.Row, error) {
 	if _, err := h.banger(ctx, "create", "--start", "--name", "bare", image); err != nil {
 		return nil, err
 	}
@@ -47,14 +48,14 @@ func bootOverhead(ctx context.Context, h *home) ([]row, error) {
 		whole = append(whole, times...)
 		ratios = append(ratios, times[0]/millis(took))
 	}
-	return []row{
-		figure("run --rm true, median", median(whole), "ms"),
-		figure("run --rm true, fastest", quantile(whole, 0), "ms"),
-		figure("run --rm true, slowest", quantile(whole, 1), "ms"),
-		figure("bare boot, median", median(alone), "ms"),
-		figure("bare boot, fastest", quantile(alone, 0), "ms"),
-		figure("bare boot, slowest", quantile(alone, 1), "ms"),
-		figure("run / bare boot, median of pairs", median(ratios), "x").against(1.25),
+	return []report.Row{
+		report.Figure("run --rm true, median", report.Median(whole), "ms"),
+		report.Figure("run --rm true, fastest", report.Quantile(whole, 0), "ms"),
+		report.Figure("run --rm true, slowest", report.Quantile(whole, 1), "ms"),
+		report.Figure("bare boot, median", report.Median(alone), "ms"),
+		report.Figure("bare boot, fastest", report.Quantile(alone, 0), "ms"),
+		report.Figure("bare boot, slowest", report.Quantile(alone, 1), "ms"),
+		report.Figure("run / bare boot, median of pairs", report.Median(ratios), "x").Against(1.25),
 	}, nil
 }
 

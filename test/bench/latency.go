@@ -10,11 +10,12 @@ import (
 
 	"banger/internal/model"
 	"banger/internal/store"
+	"banger/test/report"
 )
 
 // execLatency is the time of one command in a guest that runs, as a shell
 // sees it: the client's start included.
-func execLatency(ctx context.Context, h *home) ([]row, error) {
+func execLatency(ctx context.Context, h *home) ([]report.Row, error) {
 	if _, err := h.banger(ctx, "create", "--start", "--name", "exec", image); err != nil {
 		return nil, err
 	}
@@ -22,16 +23,16 @@ func execLatency(ctx context.Context, h *home) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []row{
-		figure("exec true, median of 100", median(took), "ms").against(20),
-		figure("exec true, 95th percentile", quantile(took, 0.95), "ms"),
+	return []report.Row{
+		report.Figure("exec true, median of 100", report.Median(took), "ms").Against(20),
+		report.Figure("exec true, 95th percentile", report.Quantile(took, 0.95), "ms"),
 	}, nil
 }
 
 const manyCount = 1000
 
 // manyVMs is the time of ps with many VMs on file, in a home of their own.
-func manyVMs(ctx context.Context, h *home) (rows []row, err error) {
+func manyVMs(ctx context.Context, h *home) (rows []report.Row, err error) {
 	many, err := newHome(h.bin)
 	if err != nil {
 		return nil, err
@@ -47,7 +48,7 @@ func manyVMs(ctx context.Context, h *home) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return []row{figure("ps with 1000 VMs, median of 20", median(took), "ms").against(50)}, nil
+	return []report.Row{report.Figure("ps with 1000 VMs, median of 20", report.Median(took), "ms").Against(50)}, nil
 }
 
 // populate stores n stopped VMs of one image, before any daemon runs.

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"banger/test/report"
 )
 
 // limit bounds the whole run.
@@ -40,8 +42,8 @@ func run(ctx context.Context, out *os.File) (met bool, err error) {
 	if err := h.fill(ctx, "build/images/layouts/busybox", image); err != nil {
 		return false, err
 	}
-	var rows []row
-	for _, measure := range []func(context.Context, *home) ([]row, error){
+	var rows []report.Row
+	for _, measure := range []func(context.Context, *home) ([]report.Row, error){
 		agentSize, bootOverhead, execLatency, idleDaemon, manyVMs,
 	} {
 		measured, err := measure(ctx, h)
@@ -50,8 +52,8 @@ func run(ctx context.Context, out *os.File) (met bool, err error) {
 		}
 		rows = append(rows, measured...)
 	}
-	if err := writeJSON(filepath.Join("build", "bench", "bench.json"), rows); err != nil {
+	if err := report.WriteJSON(filepath.Join("build", "bench", "bench.json"), rows); err != nil {
 		return false, err
 	}
-	return printTable(out, rows), nil
+	return report.Print(out, rows), nil
 }

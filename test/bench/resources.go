@@ -11,15 +11,16 @@ import (
 	"time"
 
 	"banger/internal/model"
+	"banger/test/report"
 )
 
 // agentSize is what the agent adds to every guest's initramfs.
-func agentSize(_ context.Context, h *home) ([]row, error) {
+func agentSize(_ context.Context, h *home) ([]report.Row, error) {
 	info, err := os.Stat(filepath.Join(h.bin, "banger-agent"))
 	if err != nil {
 		return nil, err
 	}
-	return []row{figure("agent binary", float64(info.Size())/1e6, "MB").against(8)}, nil
+	return []report.Row{report.Figure("agent binary", float64(info.Size())/1e6, "MB").Against(8)}, nil
 }
 
 // idleTime is how long an idle daemon is watched.
@@ -27,7 +28,7 @@ const idleTime = 10 * time.Second
 
 // idleDaemon is what a daemon costs that has worked and now has one VM that
 // runs and nobody to serve.
-func idleDaemon(ctx context.Context, h *home) ([]row, error) {
+func idleDaemon(ctx context.Context, h *home) ([]report.Row, error) {
 	text, err := h.banger(ctx, "version", "--json")
 	if err != nil {
 		return nil, err
@@ -53,9 +54,9 @@ func idleDaemon(ctx context.Context, h *home) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []row{
-		figure("idle daemon, resident", kib*1024/1e6, "MB").against(40),
-		figure("idle daemon, wake-ups", (after-before)/idleTime.Seconds(), "/s"),
+	return []report.Row{
+		report.Figure("idle daemon, resident", kib*1024/1e6, "MB").Against(40),
+		report.Figure("idle daemon, wake-ups", (after-before)/idleTime.Seconds(), "/s"),
 	}, nil
 }
 

@@ -1,4 +1,6 @@
-package main
+// Package report shows what the benchmarks measured: a table for people, JSON
+// for machines, and whether the bars were met.
+package report
 
 import (
 	"encoding/json"
@@ -10,8 +12,8 @@ import (
 	"text/tabwriter"
 )
 
-// row is one measured figure. Smaller is better for all of them.
-type row struct {
+// Row is one measured figure. Smaller is better for all of them.
+type Row struct {
 	Name  string   `json:"name"`
 	Value float64  `json:"value"`
 	Unit  string   `json:"unit"`
@@ -19,18 +21,19 @@ type row struct {
 	Met   bool     `json:"met"` // true without a bar
 }
 
-func figure(name string, value float64, unit string) row {
-	return row{Name: name, Value: value, Unit: unit, Met: true}
+// Figure returns a measured figure without a bar.
+func Figure(name string, value float64, unit string) Row {
+	return Row{Name: name, Value: value, Unit: unit, Met: true}
 }
 
-// against gives the figure a bar that it may not exceed.
-func (r row) against(bar float64) row {
+// Against gives the figure a bar that it may not exceed.
+func (r Row) Against(bar float64) Row {
 	r.Bar, r.Met = &bar, r.Value <= bar
 	return r
 }
 
-// printTable prints the rows and tells whether every bar was met.
-func printTable(out io.Writer, rows []row) bool {
+// Print prints the rows and tells whether every bar was met.
+func Print(out io.Writer, rows []Row) bool {
 	met := true
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "name\tmeasured\tbar\tmet")
@@ -47,7 +50,8 @@ func printTable(out io.Writer, rows []row) bool {
 	return met
 }
 
-func writeJSON(path string, rows []row) error {
+// WriteJSON writes the rows to a file, whose directory is made when absent.
+func WriteJSON(path string, rows []Row) error {
 	text, err := json.MarshalIndent(rows, "", "  ")
 	if err != nil {
 		return err
@@ -58,10 +62,11 @@ func writeJSON(path string, rows []row) error {
 	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
-// quantile returns the q-quantile of values, the nearest one above.
-func quantile(values []float64, q float64) float64 {
+// Quantile returns the q-quantile of values, the nearest one above.
+func Quantile(values []float64, q float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[min(int(q*float64(len(sorted))), len(sorted)-1)]
 }
 
-func median(values []float64) float64 { return quantile(values, 0.5) }
+// Median returns the middle one of values.
+func Median(values []float64) float64 { return Quantile(values, 0.5) }
