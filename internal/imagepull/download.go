@@ -23,22 +23,8 @@ const (
 	copyBuffer = 256 << 10
 )
 
-// layer returns the layer of a descriptor: read from the cache, filled from
-// the registry.
 func (r *registry) layer(d descriptor) layer {
-	return layer{
-		open: func(ctx context.Context, report model.Report) (io.ReadCloser, error) {
-			f, err := r.cache.get(ctx, d.Digest, d.Size, func(ctx context.Context, in *ingest) error {
-				return r.download(ctx, in, report)
-			})
-			if err != nil {
-				return nil, registryError(r.repo.RegistryStr(), causeOf(ctx, err))
-			}
-			item(report, d.Digest, d.Size, d.Size)
-			return f, nil
-		},
-		damaged: func(ctx context.Context) bool { return r.cache.evictDamaged(ctx, d.Digest) },
-	}
+	return cachedLayer(r.cache, d, r.repo.RegistryStr(), r.download)
 }
 
 // download appends what is missing of a blob, across breaks of the connection.

@@ -146,6 +146,9 @@ type registrySource struct {
 func (s *registrySource) String() string { return "registry " + s.ref.Context().RegistryStr() }
 
 func (s *registrySource) resolve(ctx context.Context, want Platform, _ model.Report) (*Image, error) {
+	if img, err := s.resolveCached(ctx, want); !errors.Is(err, errNotCached) {
+		return img, err
+	}
 	r, err := s.puller.connect(ctx, s.ref)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,8 @@ package imagepull_test
 import (
 	"context"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -119,4 +121,52 @@ func TestFaults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A digest names its content: what is in the cache needs no registry, and
+// what is not is still fetched.
+func TestDigestFromTheCache(t *testing.T) {
+	t.Parallel()
+	reg := newTestRegistry(t)
+	tag := reg.push(t, archive(t, file("a", "1")), archive(t, file("b", "2")))
+	r := newRig(t, nil)
+	img, _, err := r.pull(context.Background(), t, tag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := reg.host + "/team/app@" + img.Source.ManifestDigest
+	var asked atomic.Int64
+	reg.misbehave(func(w http.ResponseWriter, _ *http.Request) bool {
+		asked.Add(1)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return true
+	})
+	again, _, err := r.pull(context.Background(), t, ref)
+	if err != nil || again.Key != img.Key || asked.Load() != 0 {
+		t.Errorf("a cached digest: %v, %d requests", err, asked.Load())
+	}
+	if _, _, err := r.pull(context.Background(), t, tag); model.CodeOf(err) != model.CodeUnreachable {
+		t.Errorf("a tag: %v (%s)", err, model.CodeOf(err))
+	}
+	if err := os.Remove(r.blob(img.Source.Layers[1])); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.pull(context.Background(), t, ref); model.CodeOf(err) != model.CodeUnreachable {
+		t.Errorf("without a layer: %v (%s)", err, model.CodeOf(err))
+	}
+	reg.misbehave(func(http.ResponseWriter, *http.Request) bool { return false })
+	if _, _, err := r.pull(context.Background(), t, ref); err != nil {
+		t.Errorf("the layer is fetched: %v", err)
+	}
+	if err := os.WriteFile(r.blob(img.Source.ManifestDigest), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.pull(context.Background(), t, ref); err != nil {
+		t.Errorf("a damaged manifest: %v", err)
+	}
+}
+
+// blob returns where the cache keeps a blob.
+func (r *rig) blob(digest string) string {
+	return filepath.Join(r.dir, "oci", "blobs", strings.Replace(digest, ":", "/", 1))
 }
