@@ -3,9 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"os"
 	"os/exec"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -13,7 +14,26 @@ import (
 type cost struct {
 	wall float64 // seconds
 	cpu  float64 // seconds, user and system, of all processes
-	peak float64 // MiB resident, of the largest process
+	peak float64 // MiB resident at most, of a process that told it (tellPeak)
+}
+
+const peakFormat = "peak %f kB"
+
+// tellPeak prints the memory that this process has had at most. The resource
+// usage that a parent gets does not do: it counts the parent's own memory,
+// which the child shared before it ran its program.
+func tellPeak(out io.Writer) error {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return err
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	var kib float64
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		return fmt.Errorf("reading VmHWM: %w", err)
+	}
+	_, err = fmt.Fprintf(out, peakFormat+"\n", kib)
+	return err
 }
 
 // measure runs commands one after the other.
@@ -27,11 +47,11 @@ func measure(ctx context.Context, commands ...[]string) (cost, error) {
 		if err := cmd.Run(); err != nil {
 			return cost{}, fmt.Errorf("running %s: %w: %.500s", strings.Join(argv, " "), err, said.String())
 		}
+		if _, err := fmt.Sscanf(said.String(), peakFormat, &total.peak); err == nil {
+			total.peak /= 1024
+		}
 		total.wall += time.Since(begin).Seconds()
 		total.cpu += (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
-		if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			total.peak = max(total.peak, float64(usage.Maxrss)/1024)
-		}
 	}
 	return total, nil
 }

@@ -37,7 +37,7 @@ func main() {
 func run(ctx context.Context, args []string) (met bool, err error) {
 	switch {
 	case len(args) == 4 && args[0] == "pull":
-		return true, pull(ctx, args[1], args[2], args[3])
+		return true, errors.Join(pull(ctx, args[1], args[2], args[3]), tellPeak(os.Stdout))
 	case len(args) == 1:
 		return compare(ctx, args[0])
 	}
