@@ -21,6 +21,7 @@ import (
 type Cache struct {
 	dir   string
 	locks keyLock
+	usage usage
 }
 
 // OpenCache opens the cache in dir, which is made when absent.
@@ -54,8 +55,8 @@ type fillFunc func(ctx context.Context, in *ingest) error
 
 // get opens the blob d of size bytes. When it is not here, fill fetches it;
 // callers for the same blob wait, and if the one that fetches gives up, the
-// next goes on where it stopped.
-func (c *Cache) get(ctx context.Context, d Digest, size int64, fill fillFunc) (*os.File, error) {
+// next goes on where it stopped. Until it is closed, Prune leaves it alone.
+func (c *Cache) get(ctx context.Context, d Digest, size int64, fill fillFunc) (io.ReadCloser, error) {
 	unlock, err := c.locks.lock(ctx, string(d))
 	if err != nil {
 		return nil, err
@@ -64,13 +65,16 @@ func (c *Cache) get(ctx context.Context, d Digest, size int64, fill fillFunc) (*
 	f, err := os.Open(c.blob(d))
 	if err == nil {
 		if info, err := f.Stat(); err == nil && info.Size() == size {
-			return f, nil
+			return c.hold(d, f), nil
 		}
 		_ = f.Close() // cut off by a crash of the host
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return c.fetch(ctx, d, size, fill)
+	if f, err = c.fetch(ctx, d, size, fill); err != nil {
+		return nil, err
+	}
+	return c.hold(d, f), nil
 }
 
 // fetch fills an ingest and commits it. What an earlier run left may be
@@ -121,6 +125,7 @@ func (c *Cache) read(d Digest, most int64) []byte {
 	if !d.matches(h) {
 		return nil
 	}
+	c.touch(d)
 	return b
 }
 

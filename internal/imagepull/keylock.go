@@ -39,6 +39,28 @@ func (l *keyLock) lock(ctx context.Context, key string) (unlock func(), err erro
 	}
 }
 
+// tryLock takes the key if nobody holds it or waits for it.
+func (l *keyLock) tryLock(key string) (unlock func(), ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held[key] != nil {
+		return nil, false
+	}
+	if l.held == nil {
+		l.held = map[string]*keyHolder{}
+	}
+	h := &keyHolder{turn: make(chan struct{}, 1), users: 1}
+	l.held[key] = h
+	return func() { h.turn <- struct{}{}; l.leave(key, h) }, true
+}
+
+// isHeld tells whether somebody holds the key or waits for it.
+func (l *keyLock) isHeld(key string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held[key] != nil
+}
+
 func (l *keyLock) leave(key string, h *keyHolder) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
