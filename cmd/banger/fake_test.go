@@ -24,6 +24,7 @@ type fakeDaemon struct {
 	mu         sync.Mutex
 	vms        []model.VM
 	images     []model.Image
+	blobs      []model.CachedBlob
 	kernels    []model.Kernel
 	operations []model.Operation
 	console    map[string]string
@@ -39,6 +40,10 @@ type fakeDaemon struct {
 
 func newFakeDaemon() *fakeDaemon {
 	return &fakeDaemon{
+		blobs: []model.CachedBlob{
+			{Digest: "sha256:" + strings.Repeat("a", 24), SizeBytes: 5 * mib, UsedAt: epoch},
+			{Digest: "sha256:" + strings.Repeat("b", 24), SizeBytes: mib, UsedAt: epoch, Partial: true, InUse: true},
+		},
 		kernels: []model.Kernel{{
 			Name: "debian-12", Version: "6.1.0-44-amd64", Arch: "amd64", Modules: true, Default: true,
 			SizeBytes: 60 * mib, Source: "deb", CreatedAt: epoch,
@@ -124,6 +129,40 @@ func (d *fakeDaemon) DeleteImage(ctx context.Context, p rpc.NameParams) (model.I
 		d.images = slices.DeleteFunc(d.images, func(i model.Image) bool { return i.ID == image.ID })
 	}
 	return image, err
+}
+
+func (d *fakeDaemon) ListImageCache(context.Context) ([]model.CachedBlob, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.blobs), nil
+}
+
+// PruneImageCache has no order: all goes, or nothing.
+func (d *fakeDaemon) PruneImageCache(_ context.Context, p rpc.ImageCachePruneParams) ([]model.CachedBlob, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if p.KeepBytes > 0 {
+		return nil, nil
+	}
+	removed := d.blobs
+	d.blobs = nil
+	return removed, nil
+}
+
+// VerifyImageCache finds that partial blobs are damaged.
+func (d *fakeDaemon) VerifyImageCache(context.Context, model.Report) ([]model.CachedBlob, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var damaged, sound []model.CachedBlob
+	for _, b := range d.blobs {
+		if b.Partial {
+			damaged = append(damaged, b)
+		} else {
+			sound = append(sound, b)
+		}
+	}
+	d.blobs = sound
+	return damaged, nil
 }
 
 func notFound(noun, name string) error {

@@ -64,6 +64,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Store:      db,
 		Operations: s.operations,
 		Puller:     imagepull.New(imagepull.Config{Cache: cache}),
+		Cache:      cache,
 		Kernels:    s.kernels,
 		Users:      imageUsers(db),
 		Version:    version,

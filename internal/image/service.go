@@ -29,6 +29,13 @@ type Puller interface {
 	BuildExt4(ctx context.Context, img *imagepull.Image, path string, opt imagepull.BuildOptions, report model.Report) (imagepull.Built, error)
 }
 
+// Cache keeps what pulls have fetched; imagepull.Cache does.
+type Cache interface {
+	List() ([]model.CachedBlob, error)
+	Prune(ctx context.Context, keepBytes int64) ([]model.CachedBlob, error)
+	Verify(ctx context.Context, report model.Report) ([]model.CachedBlob, error)
+}
+
 // Kernels has the kernels of the catalog.
 type Kernels interface {
 	// EnsureKernel returns the kernel of that name, which is pulled when it
@@ -42,6 +49,7 @@ type Config struct {
 	Store      Store
 	Operations *operation.Service
 	Puller     Puller
+	Cache      Cache
 	Kernels    Kernels
 	// Users returns the names of the VMs that use an image.
 	Users func(ctx context.Context, imageID string) ([]string, error)

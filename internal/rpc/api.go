@@ -35,6 +35,13 @@ type ImageAPI interface {
 	ShowImage(ctx context.Context, p NameParams) (model.Image, error)
 	// DeleteImage refuses while a VM uses the image, naming the VMs.
 	DeleteImage(ctx context.Context, p NameParams) (model.Image, error)
+	// ListImageCache returns what pulls have kept, the one used last first.
+	ListImageCache(ctx context.Context) ([]model.CachedBlob, error)
+	// PruneImageCache removes the longest unused blobs and returns them; none
+	// that a pull uses.
+	PruneImageCache(ctx context.Context, p ImageCachePruneParams) ([]model.CachedBlob, error)
+	// VerifyImageCache reads all blobs, and removes and returns damaged ones.
+	VerifyImageCache(ctx context.Context, report model.Report) ([]model.CachedBlob, error)
 }
 
 // KernelAPI makes and keeps kernels.
@@ -106,6 +113,11 @@ type ImagePullParams struct {
 	ModulesDir string `json:"modules_dir,omitempty" maxLength:"4096"`
 	SizeBytes  int64  `json:"size_bytes,omitempty" minimum:"0" doc:"size of the filesystem; 0: max(tree x 1.25, 1 GiB)"`
 	Platform   string `json:"platform,omitempty" maxLength:"64" doc:"os/arch[/variant]; default: linux and this host's"`
+}
+
+// ImageCachePruneParams says how much of the cache to keep.
+type ImageCachePruneParams struct {
+	KeepBytes int64 `json:"keep_bytes,omitempty" minimum:"0" doc:"of all blobs together; 0: nothing that no pull uses"`
 }
 
 // KernelPullParams names a kernel of the catalog.

@@ -40,6 +40,21 @@ func (c *Client) DeleteImage(ctx context.Context, p NameParams) (model.Image, er
 	return invoke[model.Image](ctx, c, "image.delete", p)
 }
 
+// ListImageCache implements API.
+func (c *Client) ListImageCache(ctx context.Context) ([]model.CachedBlob, error) {
+	return invoke[[]model.CachedBlob](ctx, c, "image.cacheList", none{})
+}
+
+// PruneImageCache implements API.
+func (c *Client) PruneImageCache(ctx context.Context, p ImageCachePruneParams) ([]model.CachedBlob, error) {
+	return invoke[[]model.CachedBlob](ctx, c, "image.cachePrune", p)
+}
+
+// VerifyImageCache implements API.
+func (c *Client) VerifyImageCache(ctx context.Context, report model.Report) ([]model.CachedBlob, error) {
+	return follow[[]model.CachedBlob](ctx, c, "image.cacheVerify", none{}, report)
+}
+
 // PullKernel implements API.
 func (c *Client) PullKernel(ctx context.Context, p KernelPullParams, report model.Report) (model.Kernel, error) {
 	return follow[model.Kernel](ctx, c, "kernel.pull", p, report)

@@ -28,6 +28,7 @@ func apiCalls() []apiCall {
 	two := 2
 	name, id := rpc.NameParams{Name: "web"}, rpc.IDParams{ID: "0f"}
 	pull := rpc.ImagePullParams{Ref: "debian:12", Name: "d", SizeBytes: 1 << 40, Platform: "linux/amd64"}
+	prune := rpc.ImageCachePruneParams{KeepBytes: 1 << 30}
 	kpull, kimport := rpc.KernelPullParams{Name: "k"}, rpc.KernelImportParams{Name: "k", KernelPath: "/boot/vmlinuz"}
 	create := rpc.VMCreateParams{Image: "debian", Name: "web", CPUs: 2, Network: model.NetUser, Env: []string{"A=\x01ü"},
 		Labels: map[string]string{"a": "b"}, Entrypoint: []string{}, Driver: "qemu", Start: true}
@@ -42,6 +43,11 @@ func apiCalls() []apiCall {
 		{"ListImages", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListImages(ctx) }, []model.Image{fakeImage("a"), fakeImage("b")}, false},
 		{"ShowImage", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowImage(ctx, name) }, fakeImage("web"), false},
 		{"DeleteImage", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.DeleteImage(ctx, name) }, fakeImage("web"), false},
+		{"ListImageCache", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListImageCache(ctx) }, fakeBlobs(), false},
+		{"PruneImageCache", prune, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) {
+			return a.PruneImageCache(ctx, prune)
+		}, fakeBlobs(), false},
+		{"VerifyImageCache", nil, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.VerifyImageCache(ctx, r) }, fakeBlobs(), true},
 		{"PullKernel", kpull, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PullKernel(ctx, kpull, r) }, fakeKernel("k"), true},
 		{"ImportKernel", kimport, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
 			return a.ImportKernel(ctx, kimport, r)

@@ -78,6 +78,10 @@ func (f *fakeAPI) long(ctx context.Context, params any, report model.Report) err
 
 var fakeTime = time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC)
 
+func fakeBlobs() []model.CachedBlob {
+	return []model.CachedBlob{{Digest: "sha256:aa", SizeBytes: 1 << 40, UsedAt: fakeTime, InUse: true}, {Digest: "sha256:bb", UsedAt: fakeTime, Partial: true}}
+}
+
 func fakeImage(name string) model.Image {
 	return model.Image{ID: "01", Name: name, Managed: true, CreatedAt: fakeTime, Config: model.ImageConfig{Labels: map[string]string{"<a>": "&\n"}}}
 }
@@ -105,6 +109,15 @@ func (f *fakeAPI) ListImages(ctx context.Context) ([]model.Image, error) {
 }
 func (f *fakeAPI) ShowImage(ctx context.Context, p rpc.NameParams) (model.Image, error) {
 	return fakeImage(p.Name), f.called(ctx, p)
+}
+func (f *fakeAPI) ListImageCache(ctx context.Context) ([]model.CachedBlob, error) {
+	return fakeBlobs(), f.called(ctx, nil)
+}
+func (f *fakeAPI) PruneImageCache(ctx context.Context, p rpc.ImageCachePruneParams) ([]model.CachedBlob, error) {
+	return fakeBlobs(), f.called(ctx, p)
+}
+func (f *fakeAPI) VerifyImageCache(ctx context.Context, report model.Report) ([]model.CachedBlob, error) {
+	return fakeBlobs(), f.long(ctx, nil, report)
 }
 func (f *fakeAPI) DeleteImage(ctx context.Context, p rpc.NameParams) (model.Image, error) {
 	return fakeImage(p.Name), f.called(ctx, p)

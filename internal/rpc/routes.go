@@ -39,6 +39,9 @@ func routes(api API) []route {
 		call("image.list", "ListImages", "All images, oldest first", noParams(api.ListImages)),
 		call("image.show", "ShowImage", "One image", api.ShowImage),
 		call("image.delete", "DeleteImage", "Delete an image that no VM uses", api.DeleteImage),
+		call("image.cacheList", "ListImageCache", "What pulls have kept", noParams(api.ListImageCache)),
+		call("image.cachePrune", "PruneImageCache", "Remove blobs that no pull uses", api.PruneImageCache),
+		long("image.cacheVerify", "VerifyImageCache", "Remove blobs that are damaged", noParamsLong(api.VerifyImageCache)),
 
 		long("kernel.pull", "PullKernel", "Get a kernel of the catalog", api.PullKernel),
 		long("kernel.import", "ImportKernel", "Make a kernel of files on this host", api.ImportKernel),
@@ -71,6 +74,10 @@ type none struct{}
 
 func noParams[R any](fn func(context.Context) (R, error)) func(context.Context, none) (R, error) {
 	return func(ctx context.Context, _ none) (R, error) { return fn(ctx) }
+}
+
+func noParamsLong[R any](fn func(context.Context, model.Report) (R, error)) func(context.Context, none, model.Report) (R, error) {
+	return func(ctx context.Context, _ none, report model.Report) (R, error) { return fn(ctx, report) }
 }
 
 func noResult(fn func(context.Context) error) func(context.Context, none) (none, error) {
