@@ -60,3 +60,9 @@ func FlattenArchives(ctx context.Context, limits Limits, report model.Report, ar
 	u.skipped.tell(report)
 	return tree.root, contents, nil
 }
+
+// What readAhead may hold of an archive.
+const MaxAhead = aheadChunk * aheadChunks
+
+// ReadAhead is readAhead, for an archive that nobody hashes.
+func ReadAhead(r io.Reader) io.ReadCloser { return readAhead(r, digestOf(nil).newHash()) }
