@@ -42,7 +42,7 @@ func newHome(bin string) (*home, error) {
 	return &home{dir: dir, bin: abs}, err
 }
 
-// destroy ends what runs in the home and removes it.
+// destroy ends what runs in the home and removes it, even after ctx.
 func (h *home) destroy(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()

@@ -23,8 +23,9 @@ func agentSize(_ context.Context, h *home) ([]report.Row, error) {
 	return []report.Row{report.Figure("agent binary", float64(info.Size())/1e6, "MB").Against(8)}, nil
 }
 
-// idleTime is how long an idle daemon is watched.
-const idleTime = 10 * time.Second
+// settleTime is how long a daemon that has worked may tidy up, idleTime how
+// long it is then watched.
+const settleTime, idleTime = 10 * time.Second, 10 * time.Second
 
 // idleDaemon is what a daemon costs that has worked and now has one VM that
 // runs and nobody to serve.
@@ -37,14 +38,15 @@ func idleDaemon(ctx context.Context, h *home) ([]report.Row, error) {
 	if err := json.Unmarshal([]byte(text), &v); err != nil {
 		return nil, err
 	}
+	if err := pause(ctx, settleTime); err != nil {
+		return nil, err
+	}
 	before, err := wakeups(v.Daemon.PID)
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case <-time.After(idleTime):
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := pause(ctx, idleTime); err != nil {
+		return nil, err
 	}
 	after, err := wakeups(v.Daemon.PID)
 	if err != nil {
@@ -58,6 +60,15 @@ func idleDaemon(ctx context.Context, h *home) ([]report.Row, error) {
 		report.Figure("idle daemon, resident", kib*1024/1e6, "MB").Against(40),
 		report.Figure("idle daemon, wake-ups", (after-before)/idleTime.Seconds(), "/s"),
 	}, nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // wakeups counts the voluntary context switches of all threads so far.
