@@ -57,7 +57,7 @@ func (s *Server) exec(session *wire.Session, stream *wire.Stream, req wire.ExecR
 		return frames.WriteJSON(wire.FrameExit, model.ExitStatus{})
 	}
 	_ = frames.Write(wire.FrameStarted, nil)
-	p := &process{pid: pid, files: files}
+	p := &process{pid: pid, files: files, buffers: &s.buffers}
 	outputs := p.copyOutput(frames)
 	go p.serveHost(session, stream, frames, req.TTY) // 3
 	status := <-end
@@ -91,10 +91,11 @@ func (s *Server) start(cmd command, files *stdio) (int, <-chan syscall.WaitStatu
 
 // process is a running process and our ends of its files.
 type process struct {
-	pid    int
-	files  *stdio
-	ended  atomic.Bool
-	active atomic.Int64 // bytes of output seen
+	pid     int
+	files   *stdio
+	buffers *buffers
+	ended   atomic.Bool
+	active  atomic.Int64 // bytes of output seen
 }
 
 // copyOutput turns output into frames; the channel is closed at its end.
@@ -114,7 +115,8 @@ func (p *process) copyOutput(frames *wire.FrameWriter) <-chan struct{} {
 // copyOne copies until the end of f. When the host has gone it reads on, so
 // that the process is not stopped by a full pipe.
 func (p *process) copyOne(w io.Writer, f *os.File) {
-	buf := make([]byte, wire.MaxFrame)
+	buf := p.buffers.get()
+	defer p.buffers.put(buf)
 	for {
 		n, err := f.Read(buf)
 		p.active.Add(int64(n))
@@ -146,7 +148,7 @@ func (p *process) drain(outputs <-chan struct{}) {
 
 // serveHost takes the host's frames until the stream ends.
 func (p *process) serveHost(session *wire.Session, stream *wire.Stream, acks *wire.FrameWriter, tty bool) {
-	frames := wire.NewFrameReader(bufio.NewReaderSize(stream, 32<<10))
+	frames := wire.NewFrameReader(bufio.NewReader(stream))
 	stdin := newInput(p.files.stdin, acks)
 	defer stdin.close()
 	for {

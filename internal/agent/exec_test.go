@@ -25,7 +25,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // connect joins a client to a server that runs processes on this host.
-func connect(t *testing.T) *guest.Client {
+func connect(t testing.TB) *guest.Client {
 	t.Helper()
 	opt := agent.Options{
 		Version: "test", Marks: &agent.Marks{}, Procs: agent.NewProcs(false), ConsolePath: filepath.Join(t.TempDir(), "console"),

@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +15,10 @@ import (
 // the root filesystem.
 const consolePath = "/dev/console"
 
+// gcPercent lets the heap, which is small, grow to several times its size: a
+// collection costs an emulated CPU more than these few megabytes are worth.
+const gcPercent = 400
+
 // Main is the life of the agent as PID 1 of the initramfs:
 //
 //	1 mount    /dev, /proc, /sys of the initramfs
@@ -23,6 +28,7 @@ const consolePath = "/dev/console"
 //
 // It returns only with an error, after which the kernel panics.
 func Main(version string) error {
+	debug.SetGCPercent(gcPercent)
 	marks := &Marks{}
 	marks.Reach("init")
 	if err := mountEarly(); err != nil { // 1

@@ -33,6 +33,8 @@ type Server struct {
 
 	mu         sync.Mutex
 	configured bool
+
+	buffers buffers
 }
 
 // NewServer returns a Server.

@@ -25,7 +25,7 @@ func cmdline(own string, host Host) string {
 // that it could measure against reliably, and the boot hangs when the
 // measurement fails on a loaded host.
 func tcgParameters(host Host) []string {
-	words := []string{"mitigations=off", "nokaslr", "no_timer_check", "random.trust_cpu=on", "cryptomgr.notests"}
+	words := []string{"mitigations=off", "nokaslr", "no_timer_check", "random.trust_cpu=on", "cryptomgr.notests", "init_on_alloc=0"}
 	if host.TSCKHz > 0 {
 		words = append(words, fmt.Sprintf("tsc_early_khz=%d", host.TSCKHz))
 	}
