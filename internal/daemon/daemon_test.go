@@ -167,7 +167,9 @@ func TestVMsAreLetGoBeforeCallsAreCanceled(t *testing.T) {
 	if err := <-pulled; model.CodeOf(err) != model.CodeCanceled {
 		t.Errorf("PullImage = %v", err)
 	}
-	<-w.undone
+	if err := <-w.undone; err != nil {
+		t.Errorf("the undo step's ctx: %v", err)
+	}
 	<-w.ended
 	if !w.letGo.Load() || w.canceledFirst.Load() {
 		t.Errorf("let go: %v, calls were canceled first: %v", w.letGo.Load(), w.canceledFirst.Load())
