@@ -85,13 +85,17 @@ func runImagePull(ctx context.Context, a *app, opts *imagePullOptions, args []st
 	if err := opts.boot.resolve(a); err != nil {
 		return err
 	}
+	ref, err := a.absoluteRef(args[0])
+	if err != nil {
+		return err
+	}
 	api, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
 	bar := a.newProgress(true)
 	image, err := api.PullImage(ctx, rpc.ImagePullParams{
-		Ref: args[0], Name: opts.name, KernelRef: opts.kernel,
+		Ref: ref, Name: opts.name, KernelRef: opts.kernel,
 		KernelPath: opts.boot.kernel, InitrdPath: opts.boot.initrd, ModulesDir: opts.boot.modules,
 		SizeBytes: int64(opts.size), Platform: opts.platform,
 	}, bar.report)

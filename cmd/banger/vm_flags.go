@@ -67,6 +67,10 @@ func (f *vmFlags) complete(a *app, cmd *cobra.Command) {
 
 // params checks the flags and makes them a VM of image.
 func (f *vmFlags) params(a *app, cmd *cobra.Command, image string) (rpc.VMCreateParams, error) {
+	image, err := a.absoluteRef(image)
+	if err != nil {
+		return rpc.VMCreateParams{}, err
+	}
 	p := rpc.VMCreateParams{
 		Image:      image,
 		Name:       f.name,
@@ -89,7 +93,7 @@ func (f *vmFlags) params(a *app, cmd *cobra.Command, image string) (rpc.VMCreate
 	if f.entrypoint != "" {
 		p.Entrypoint = []string{f.entrypoint}
 	}
-	var err error
+
 	if p.Labels, err = parseLabels(f.labels); err != nil {
 		return p, err
 	}

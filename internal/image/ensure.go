@@ -2,6 +2,8 @@ package image
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"banger/internal/imagepull"
 	"banger/internal/model"
@@ -26,7 +28,11 @@ func (s *Service) EnsureImage(ctx context.Context, nameOrRef, platform string, r
 		return img, err
 	}
 	img, err = s.PullImage(ctx, rpc.ImagePullParams{Ref: nameOrRef, Platform: platform}, report)
-	if model.CodeOf(err) != model.CodeConflict {
+	switch model.CodeOf(err) {
+	case model.CodeConflict:
+	case model.CodeNotFound, model.CodeUnreachable, model.CodeUnauthorized:
+		return img, s.withLocalNames(ctx, nameOrRef, err)
+	default:
 		return img, err
 	}
 	// Another call may have pulled it between the look and the pull.
@@ -34,4 +40,23 @@ func (s *Service) EnsureImage(ctx context.Context, nameOrRef, platform string, r
 		return found, nil
 	}
 	return img, err
+}
+
+// withLocalNames adds to the error of a pull which image that is here may have
+// been meant.
+func (s *Service) withLocalNames(ctx context.Context, name string, err error) error {
+	var e *model.Error
+	images, listErr := s.cfg.Store.Images(ctx)
+	if !errors.As(err, &e) || listErr != nil {
+		return err
+	}
+	names := make([]string, len(images))
+	for i := range images {
+		names[i] = images[i].Name
+	}
+	near := model.Nearest(name, names)
+	if len(near) == 0 {
+		return err
+	}
+	return e.WithHint("did you mean %s, which is here? If not: %s", strings.Join(near, " or "), e.Hint)
 }

@@ -100,15 +100,21 @@ func storageError(err error) error {
 	return err
 }
 
-// withSuggestions adds what ref may have meant to a not-found error.
+// withSuggestions adds what ref may have meant to a not-found error, and to
+// one of a registry that cannot say whether it has the name.
 func withSuggestions(err error, ref Ref) error {
 	var e *model.Error
-	if !errors.As(err, &e) || e.Code != model.CodeNotFound || e.Hint != "" {
+	if !errors.As(err, &e) {
 		return err
 	}
 	known := CatalogNames()
 	near := model.Nearest(ref.familiar(), known)
-	if len(near) == 0 {
+	switch {
+	case e.Code == model.CodeUnreachable && len(near) > 0:
+		return e.WithHint("did you mean %s? If not: %s", strings.Join(near, " or "), e.Hint)
+	case e.Code != model.CodeNotFound || e.Hint != "":
+		return err
+	case len(near) == 0:
 		return e.WithHint("check the name and the tag; known without a registry: %s", strings.Join(known, ", "))
 	}
 	return e.WithHint("did you mean %s?", strings.Join(near, " or "))

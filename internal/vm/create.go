@@ -26,7 +26,7 @@ import (
 // A failure undoes 4 to 6. A daemon killed between 4 and 6 leaves a row in
 // state creating, which Recover removes with its directory.
 func (s *Service) CreateVM(ctx context.Context, p rpc.VMCreateParams, report model.Report) (model.VM, error) {
-	return operation.Do(ctx, s.cfg.Ops, "vm.create", p.Name, report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
+	return operation.Do(ctx, s.cfg.Ops, "vm.create", firstOf(p.Name, p.Image, "the default image"), report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
 		vm, err := s.create(ctx, op, p)
 		if err != nil || !p.Start {
 			return vm, err

@@ -47,7 +47,7 @@ func (s *Service) RunVM(ctx context.Context, p rpc.VMRunParams, stdio rpc.Stdio,
 // createForRun makes the VM, and its command before anything is booted. A
 // detached VM needs no command: it is a machine to exec into.
 func (s *Service) createForRun(ctx context.Context, p rpc.VMRunParams, report model.Report) (vm model.VM, argv []string, err error) {
-	vm, err = operation.Do(ctx, s.cfg.Ops, "vm.run", p.Create.Name, report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
+	vm, err = operation.Do(ctx, s.cfg.Ops, "vm.run", firstOf(p.Create.Name, p.Create.Image, "the default image"), report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
 		vm, err := s.create(ctx, op, p.Create)
 		if err != nil {
 			return vm, err
