@@ -46,16 +46,8 @@ func (s *Service) EnsureImage(ctx context.Context, nameOrRef, platform string, r
 // been meant.
 func (s *Service) withLocalNames(ctx context.Context, name string, err error) error {
 	var e *model.Error
-	images, listErr := s.cfg.Store.Images(ctx)
-	if !errors.As(err, &e) || listErr != nil {
-		return err
-	}
-	names := make([]string, len(images))
-	for i := range images {
-		names[i] = images[i].Name
-	}
-	near := model.Nearest(name, names)
-	if len(near) == 0 {
+	near := s.nearest(ctx, name)
+	if !errors.As(err, &e) || len(near) == 0 {
 		return err
 	}
 	return e.WithHint("did you mean %s, which is here? If not: %s", strings.Join(near, " or "), e.Hint)

@@ -34,18 +34,27 @@ func (s *Service) ShowImage(ctx context.Context, p rpc.NameParams) (model.Image,
 // withSuggestions adds to a not-found error what name may have meant.
 func (s *Service) withSuggestions(ctx context.Context, name string, err error) error {
 	var e *model.Error
-	images, listErr := s.cfg.Store.Images(ctx)
-	if !errors.As(err, &e) || listErr != nil {
+	if !errors.As(err, &e) {
 		return err
+	}
+	if near := s.nearest(ctx, name); len(near) > 0 {
+		return e.WithHint("did you mean %s?", strings.Join(near, " or "))
+	}
+	return e.WithHint("see banger image list, or get it: banger image pull REF")
+}
+
+// nearest returns the names of images that name may be a misspelling of; none
+// when they cannot be listed, since they only serve a hint.
+func (s *Service) nearest(ctx context.Context, name string) []string {
+	images, err := s.cfg.Store.Images(ctx)
+	if err != nil {
+		return nil
 	}
 	names := make([]string, len(images))
 	for i := range images {
 		names[i] = images[i].Name
 	}
-	if near := model.Nearest(name, names); len(near) > 0 {
-		return e.WithHint("did you mean %s?", strings.Join(near, " or "))
-	}
-	return e.WithHint("see banger image list, or get it: banger image pull REF")
+	return model.Nearest(name, names)
 }
 
 // named returns the image of exactly that name, or nil; ids do not count.
