@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"banger/internal/rpc"
+	"banger/internal/rpc/server"
 )
 
 // served puts d behind a real socket, and returns what reaches it there until
@@ -20,7 +21,7 @@ func served(t testing.TB, d *fakeDaemon) func(context.Context) (rpc.API, error) 
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- rpc.NewServer(d, slog.New(slog.DiscardHandler)).Serve(ctx, l) }()
+	go func() { ended <- server.New(d, slog.New(slog.DiscardHandler)).Serve(ctx, l) }()
 	client := rpc.NewClient(socket)
 	t.Cleanup(func() {
 		client.Close()

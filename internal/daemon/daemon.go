@@ -11,6 +11,7 @@ import (
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
+	"banger/internal/rpc/server"
 )
 
 // closeTimeout bounds the wait for operations that undo what they did.
@@ -104,7 +105,7 @@ func (d *Daemon) Serve(ctx context.Context, l net.Listener, ready func()) error 
 		}
 	}()
 	ready()
-	err := rpc.NewServer(d, d.parts.Log).Serve(calls, l)
+	err := server.New(d, d.parts.Log).Serve(calls, l)
 	d.parts.Log.Info("stopping")
 	grace, done := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer done()

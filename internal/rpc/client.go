@@ -10,6 +10,7 @@ import (
 	"net/http"
 
 	"banger/internal/model"
+	"banger/internal/rpc/protocol"
 )
 
 // Client is the API of the daemon behind a socket. It connects when it is
@@ -61,7 +62,7 @@ func invoke[R any](ctx context.Context, c *Client, verb string, params any) (R, 
 		return result, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, protocol.MaxAnswer))
 	if err != nil {
 		return result, broken(ctx, verb, err)
 	}
@@ -77,13 +78,13 @@ func (c *Client) post(ctx context.Context, verb string, params any, accept strin
 	if err != nil {
 		return nil, model.Errorf(model.CodeInternal, "encoding the parameters of %s: %w", verb, err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+Host+pathPrefix+verb, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+protocol.Host+protocol.PathPrefix+verb, bytes.NewReader(body))
 	if err != nil {
 		return nil, model.Errorf(model.CodeInternal, "calling %s: %w", verb, err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", accept)
-	req.Header.Set(versionHeader, Version)
+	req.Header.Set(protocol.VersionHeader, protocol.Version)
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
 		return nil, broken(ctx, verb, err)
@@ -96,19 +97,19 @@ func (c *Client) post(ctx context.Context, verb string, params any, accept strin
 
 // checkResponse returns the error that resp stands for, if it is not want.
 func checkResponse(resp *http.Response, socket string, want int) error {
-	theirs := resp.Header.Get(versionHeader)
+	theirs := resp.Header.Get(protocol.VersionHeader)
 	if theirs == "" {
 		return model.Errorf(model.CodeUnreachable, "what answers on %s is not bangerd", socket)
 	}
 	if resp.StatusCode == want {
-		return compatible(theirs, "the daemon")
+		return protocol.Compatible(theirs, "the daemon")
 	}
 	told := &model.Error{}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, protocol.MaxBody))
 	if err == nil && json.Unmarshal(body, told) == nil && told.Code != "" {
 		return told
 	}
-	return model.Errorf(codeOfStatus(resp.StatusCode), "the daemon answered %s", resp.Status)
+	return model.Errorf(protocol.CodeOfStatus(resp.StatusCode), "the daemon answered %s", resp.Status)
 }
 
 // broken is the error of a call whose connection failed.

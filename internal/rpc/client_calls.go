@@ -5,7 +5,11 @@ import (
 	"io"
 
 	"banger/internal/model"
+	"banger/internal/rpc/protocol"
 )
+
+// none is the parameters or the result of an operation that has none.
+type none struct{}
 
 var _ API = (*Client)(nil)
 
@@ -136,7 +140,7 @@ func (c *Client) LogsVM(ctx context.Context, p VMLogsParams, w io.Writer) error 
 	if _, err := io.Copy(w, resp.Body); err != nil {
 		return broken(ctx, verb, err)
 	}
-	if trailer := resp.Trailer.Get(errorTrailer); trailer != "" {
+	if trailer := resp.Trailer.Get(protocol.ErrorTrailer); trailer != "" {
 		return readError(verb, []byte(trailer))
 	}
 	return nil

@@ -10,12 +10,13 @@ import (
 	"strings"
 
 	"banger/internal/model"
+	"banger/internal/rpc/protocol"
 )
 
 // follow calls a long operation, reports its progress and returns its result.
 func follow[R any](ctx context.Context, c *Client, verb string, params any, report model.Report) (R, error) {
 	var result R
-	resp, err := c.post(ctx, verb, params, eventStream)
+	resp, err := c.post(ctx, verb, params, protocol.EventStream)
 	if err != nil {
 		return result, err
 	}
@@ -27,15 +28,15 @@ func follow[R any](ctx context.Context, c *Client, verb string, params any, repo
 			return result, broken(ctx, verb, err)
 		}
 		switch event {
-		case eventProgress:
+		case protocol.EventProgress:
 			var p model.Progress
 			if err := json.Unmarshal(data, &p); err != nil {
 				return result, malformed(verb, err)
 			}
 			report(p)
-		case eventError:
+		case protocol.EventError:
 			return result, readError(verb, data)
-		case eventResult:
+		case protocol.EventResult:
 			if err := json.Unmarshal(data, &result); err != nil {
 				return result, malformed(verb, err)
 			}
@@ -77,8 +78,8 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 			return nil, io.ErrUnexpectedEOF
 		case !errors.Is(err, bufio.ErrBufferFull):
 			return nil, err
-		case len(line) > maxAnswer:
-			return nil, model.Errorf(model.CodeLimit, "an event is longer than %d bytes", maxAnswer)
+		case len(line) > protocol.MaxAnswer:
+			return nil, model.Errorf(model.CodeLimit, "an event is longer than %d bytes", protocol.MaxAnswer)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"banger/internal/model"
 	"banger/internal/rpc"
+	"banger/internal/rpc/server"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -282,10 +283,10 @@ func serveLogging(t testing.TB, api rpc.API, log io.Writer) (socket string, stop
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := rpc.NewServer(api, slog.New(slog.NewTextHandler(log, nil)))
+	srv := server.New(api, slog.New(slog.NewTextHandler(log, nil)))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(ctx, l) }()
+	go func() { ended <- srv.Serve(ctx, l) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {

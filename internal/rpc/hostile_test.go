@@ -16,6 +16,7 @@ import (
 
 	"banger/internal/model"
 	"banger/internal/rpc"
+	"banger/internal/rpc/protocol"
 )
 
 // talk sends a request as it is written and returns the answer.
@@ -53,7 +54,7 @@ func post(path, headers, body string) string {
 func TestHostileRequestsAreRefused(t *testing.T) {
 	t.Parallel()
 	socket, log := serve(t, refusing{newFake(), t})
-	big := strings.Repeat("x", rpc.MaxBody)
+	big := strings.Repeat("x", protocol.MaxBody)
 	for name, tc := range map[string]struct {
 		request string
 		status  int
@@ -252,7 +253,7 @@ func TestTooLongAMessageEndsTheProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-fake.entered
-	_ = ws.Write(t.Context(), websocket.MessageBinary, make([]byte, rpc.MaxBody+1))
+	_ = ws.Write(t.Context(), websocket.MessageBinary, make([]byte, protocol.MaxBody+1))
 	if cause := <-fake.left; cause == nil {
 		t.Error("the call was not canceled")
 	}

@@ -17,6 +17,7 @@ import (
 
 	"banger/internal/model"
 	"banger/internal/rpc"
+	"banger/internal/rpc/server"
 )
 
 const stranger = 54321 // a uid that is nobody's here
@@ -188,7 +189,7 @@ func TestConnectionOfAnotherUserIsClosed(t *testing.T) {
 	must(t, err, os.Chmod(dir, 0o755), os.Chmod(path, 0o666))
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- rpc.NewServer(newFake(), discardLog()).Serve(ctx, l) }()
+	go func() { ended <- server.New(newFake(), discardLog()).Serve(ctx, l) }()
 	defer func() { cancel(); must(t, <-ended) }()
 	for uid, want := range map[int]int{0: 100, stranger: 0} {
 		conn, err := dialAs(t.Context(), path, uid)

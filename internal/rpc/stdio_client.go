@@ -11,6 +11,7 @@ import (
 	"github.com/coder/websocket"
 
 	"banger/internal/model"
+	"banger/internal/rpc/protocol"
 )
 
 // attach runs an operation with standard input and output.
@@ -19,16 +20,16 @@ func attach(ctx context.Context, c *Client, verb string, params any, wantsStdin 
 	if err != nil {
 		return model.ExitStatus{}, err
 	}
-	defer func() { _ = conn.ws.CloseNow() }()
-	defer context.AfterFunc(ctx, func() { _ = conn.ws.CloseNow() })()
+	defer func() { _ = conn.CloseNow() }()
+	defer context.AfterFunc(ctx, func() { _ = conn.CloseNow() })()
 	first, err := json.Marshal(params)
 	if err != nil {
 		return model.ExitStatus{}, model.Errorf(model.CodeInternal, "encoding the parameters of %s: %w", verb, err)
 	}
-	if err := conn.ws.Write(context.WithoutCancel(ctx), websocket.MessageText, first); err != nil {
+	if err := conn.SendText(ctx, first); err != nil {
 		return model.ExitStatus{}, broken(ctx, verb, err)
 	}
-	p := &clientProcess{conn: conn, verb: verb, stdio: stdio, report: report, credit: newCredit(stdinWindow)}
+	p := &clientProcess{conn: conn, verb: verb, stdio: stdio, report: report, credit: newCredit(protocol.StdinWindow)}
 	ended := make(chan struct{})
 	defer close(ended)
 	defer p.credit.close()
@@ -39,10 +40,10 @@ func attach(ctx context.Context, c *Client, verb string, params any, wantsStdin 
 	return p.receive(ctx)
 }
 
-func (c *Client) openSocket(ctx context.Context, verb string) (*frameConn, error) {
-	ws, resp, err := websocket.Dial(ctx, "ws://"+Host+pathPrefix+verb, &websocket.DialOptions{ //nolint:bodyclose // Dial closes it, or it is the connection
+func (c *Client) openSocket(ctx context.Context, verb string) (*protocol.FrameConn, error) {
+	ws, resp, err := websocket.Dial(ctx, "ws://"+protocol.Host+protocol.PathPrefix+verb, &websocket.DialOptions{ //nolint:bodyclose // Dial closes it, or it is the connection
 		HTTPClient: &http.Client{Transport: c.transport},
-		HTTPHeader: http.Header{versionHeader: {Version}},
+		HTTPHeader: http.Header{protocol.VersionHeader: {protocol.Version}},
 	})
 	if resp != nil {
 		if refused := checkResponse(resp, c.socket, http.StatusSwitchingProtocols); refused != nil {
@@ -55,12 +56,12 @@ func (c *Client) openSocket(ctx context.Context, verb string) (*frameConn, error
 	if err != nil {
 		return nil, broken(ctx, verb, err)
 	}
-	return newFrameConn(ws), nil
+	return protocol.NewFrameConn(ws), nil
 }
 
 // clientProcess is the client's side of one process.
 type clientProcess struct {
-	conn   *frameConn
+	conn   *protocol.FrameConn
 	verb   string
 	stdio  Stdio
 	report model.Report
@@ -70,18 +71,18 @@ type clientProcess struct {
 // receive takes the server's messages up to the last one.
 func (p *clientProcess) receive(ctx context.Context) (model.ExitStatus, error) {
 	for {
-		kind, payload, err := p.conn.receive(ctx)
+		kind, payload, err := p.conn.Receive(ctx)
 		if err != nil {
 			return model.ExitStatus{}, broken(ctx, p.verb, err)
 		}
 		switch kind {
-		case frameExit:
+		case protocol.FrameExit:
 			var status model.ExitStatus
 			if err := json.Unmarshal(payload, &status); err != nil {
 				return status, malformed(p.verb, err)
 			}
 			return status, nil
-		case frameError:
+		case protocol.FrameError:
 			return model.ExitStatus{}, readError(p.verb, payload)
 		}
 		if err := p.take(kind, payload); err != nil {
@@ -91,23 +92,23 @@ func (p *clientProcess) receive(ctx context.Context) (model.ExitStatus, error) {
 }
 
 // take handles one message that is not the last.
-func (p *clientProcess) take(kind frame, payload []byte) error {
+func (p *clientProcess) take(kind protocol.Frame, payload []byte) error {
 	switch kind {
-	case frameStdout:
+	case protocol.FrameStdout:
 		return write(p.stdio.Stdout, payload)
-	case frameStderr:
+	case protocol.FrameStderr:
 		return write(p.stdio.Stderr, payload)
-	case frameProgress:
+	case protocol.FrameProgress:
 		return takeJSON(p.verb, payload, p.report)
-	case frameStarted:
+	case protocol.FrameStarted:
 		if p.stdio.Started != nil {
 			return takeJSON(p.verb, payload, p.stdio.Started)
 		}
-	case frameWindow:
+	case protocol.FrameWindow:
 		if len(payload) != 4 {
 			return malformed(p.verb, errors.New("a window message of a wrong size"))
 		}
-		p.credit.add(int(min(binary.BigEndian.Uint32(payload), stdinWindow)))
+		p.credit.add(int(min(binary.BigEndian.Uint32(payload), protocol.StdinWindow)))
 	}
 	return nil // of a newer minor version
 }
@@ -142,13 +143,13 @@ func (p *clientProcess) sendControls(ctx context.Context, ended <-chan struct{})
 				resize = nil
 				continue
 			}
-			err = p.conn.sendJSON(ctx, frameResize, size)
+			err = p.conn.SendJSON(ctx, protocol.FrameResize, size)
 		case name, ok := <-signals:
 			if !ok {
 				signals = nil
 				continue
 			}
-			err = p.conn.send(ctx, frameSignal, []byte(name))
+			err = p.conn.Send(ctx, protocol.FrameSignal, []byte(name))
 		case <-ended:
 			return
 		}
@@ -170,7 +171,7 @@ func (p *clientProcess) sendStdin(ctx context.Context) {
 		n, err := p.stdio.Stdin.Read(buf[:min(room, len(buf))])
 		if n > 0 {
 			p.credit.add(-n)
-			if p.conn.send(ctx, frameStdin, buf[:n]) != nil {
+			if p.conn.Send(ctx, protocol.FrameStdin, buf[:n]) != nil {
 				return
 			}
 		}
@@ -178,5 +179,5 @@ func (p *clientProcess) sendStdin(ctx context.Context) {
 			break
 		}
 	}
-	_ = p.conn.send(ctx, frameStdinEnd, nil)
+	_ = p.conn.Send(ctx, protocol.FrameStdinEnd, nil)
 }

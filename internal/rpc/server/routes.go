@@ -1,4 +1,4 @@
-package rpc
+package server
 
 import (
 	"context"
@@ -6,12 +6,13 @@ import (
 	"reflect"
 
 	"banger/internal/model"
+	"banger/internal/rpc"
 )
 
 // route is one operation on the socket.
 type route struct {
 	verb    string // noun.verb: the path below /v1/
-	method  string // of API
+	method  string // of rpc.API
 	summary string
 	kind    routeKind
 	params  reflect.Type
@@ -30,7 +31,7 @@ const (
 )
 
 // routes is the table of contents of the daemon.
-func routes(api API) []route {
+func routes(api rpc.API) []route {
 	return []route{
 		call("system.version", "Version", "What the daemon is and where it keeps its state", noParams(api.Version)),
 		call("system.shutdown", "Shutdown", "End the daemon; running VMs go on", noResult(api.Shutdown)),
@@ -59,8 +60,8 @@ func routes(api API) []route {
 		call("vm.list", "ListVMs", "All VMs, oldest first", noParams(api.ListVMs)),
 		call("vm.show", "ShowVM", "One VM", api.ShowVM),
 		stream("vm.logs", "LogsVM", "The console of a VM", api.LogsVM),
-		socket("vm.exec", "ExecVM", "Run a process in a VM", api.ExecVM, func(p VMExecParams) bool { return p.Stdin }),
-		socket("vm.run", "RunVM", "Make a VM for one process", api.RunVM, func(p VMRunParams) bool { return p.Stdin }),
+		socket("vm.exec", "ExecVM", "Run a process in a VM", api.ExecVM, func(p rpc.VMExecParams) bool { return p.Stdin }),
+		socket("vm.run", "RunVM", "Make a VM for one process", api.RunVM, func(p rpc.VMRunParams) bool { return p.Stdin }),
 
 		call("operation.list", "ListOperations", "Long calls, under way and past, oldest first", noParams(api.ListOperations)),
 		call("operation.show", "ShowOperation", "One long call", api.ShowOperation),

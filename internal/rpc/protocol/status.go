@@ -1,8 +1,9 @@
-package rpc
+package protocol
 
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 
 	"banger/internal/model"
@@ -26,15 +27,19 @@ var statuses = map[model.Code]int{
 	model.CodeInternal:     http.StatusInternalServerError,
 }
 
-func statusOf(code model.Code) int {
+// Statuses returns the HTTP status of every code.
+func Statuses() map[model.Code]int { return maps.Clone(statuses) }
+
+// StatusOf returns the HTTP status of code; an unknown one is internal.
+func StatusOf(code model.Code) int {
 	if status, ok := statuses[code]; ok {
 		return status
 	}
 	return http.StatusInternalServerError
 }
 
-// codeOfStatus is for answers without a body of ours.
-func codeOfStatus(status int) model.Code {
+// CodeOfStatus returns the code of a status, for answers without a body of ours.
+func CodeOfStatus(status int) model.Code {
 	for code, s := range statuses {
 		if s == status {
 			return code
@@ -46,9 +51,9 @@ func codeOfStatus(status int) model.Code {
 	return model.CodeInternal
 }
 
-// wireError is err as it crosses the socket: its whole message, the outermost
+// WireError is err as it crosses the socket: its whole message, the outermost
 // code, the first hint.
-func wireError(err error) *model.Error {
+func WireError(err error) *model.Error {
 	code := model.CodeOf(err)
 	if code == model.CodeInternal {
 		switch {

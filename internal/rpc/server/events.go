@@ -1,4 +1,4 @@
-package rpc
+package server
 
 import (
 	"bytes"
@@ -8,17 +8,11 @@ import (
 	"strings"
 
 	"banger/internal/model"
-)
-
-// The events of a long call: any number of progress, then one of the others.
-const (
-	eventProgress = "progress"
-	eventResult   = "result"
-	eventError    = "error"
+	"banger/internal/rpc/protocol"
 )
 
 func acceptsEvents(r *http.Request) bool {
-	return strings.Contains(r.Header.Get("Accept"), eventStream)
+	return strings.Contains(r.Header.Get("Accept"), protocol.EventStream)
 }
 
 // serveEvents answers with server-sent events (WHATWG HTML, section 9.2). An
@@ -34,7 +28,7 @@ func serveEvents[P, R any](s *Server, w http.ResponseWriter, r *http.Request, fn
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
-		queue.drain(func(p model.Progress) { events.send(eventProgress, p) })
+		queue.drain(func(p model.Progress) { events.send(protocol.EventProgress, p) })
 	}()
 	result, err := guarded(r.Context(), s.log, r.URL.Path, func(ctx context.Context) (R, error) {
 		return fn(ctx, params, queue.put)
@@ -43,11 +37,11 @@ func serveEvents[P, R any](s *Server, w http.ResponseWriter, r *http.Request, fn
 	<-written
 	switch {
 	case err == nil:
-		events.send(eventResult, result)
+		events.send(protocol.EventResult, result)
 	case !events.begun:
 		writeError(w, err)
 	default:
-		events.send(eventError, wireError(err))
+		events.send(protocol.EventError, protocol.WireError(err))
 	}
 }
 
@@ -62,11 +56,11 @@ type eventWriter struct {
 func (e *eventWriter) send(event string, value any) {
 	data, err := json.Marshal(value)
 	if err != nil {
-		event = eventError
+		event = protocol.EventError
 		data = []byte(`{"code":"internal","message":"the answer cannot be encoded"}`)
 	}
 	if !e.begun {
-		e.w.Header().Set("Content-Type", eventStream)
+		e.w.Header().Set("Content-Type", protocol.EventStream)
 		e.begun = true
 	}
 	e.buf.Reset()

@@ -1,4 +1,4 @@
-package rpc
+package server
 
 import (
 	"context"
@@ -13,6 +13,8 @@ import (
 	"github.com/coder/websocket"
 
 	"banger/internal/model"
+	"banger/internal/rpc"
+	"banger/internal/rpc/protocol"
 )
 
 // stdioTimeout bounds the first message, and how long a client whose call has
@@ -24,7 +26,7 @@ var errClientGone = errors.New("the client has gone away")
 // socket is an operation with standard input and output. wantsStdin tells
 // whether the parameters ask for input.
 func socket[P any](verb, method, summary string,
-	fn func(context.Context, P, Stdio, model.Report) (model.ExitStatus, error), wantsStdin func(P) bool) route {
+	fn func(context.Context, P, rpc.Stdio, model.Report) (model.ExitStatus, error), wantsStdin func(P) bool) route {
 	return route{verb, method, summary, kindSocket, reflect.TypeFor[P](), reflect.TypeFor[model.ExitStatus](),
 		func(s *Server, w http.ResponseWriter, r *http.Request) {
 			s.sockets.Add(1)
@@ -34,13 +36,13 @@ func socket[P any](verb, method, summary string,
 				return // Accept has answered
 			}
 			defer func() { _ = ws.CloseNow() }()
-			serveStdio(r.Context(), s, r.URL.Path, newFrameConn(ws), fn, wantsStdin)
+			serveStdio(r.Context(), s, r.URL.Path, protocol.NewFrameConn(ws), fn, wantsStdin)
 		}}
 }
 
 // serveStdio runs one process: parameters, frames both ways, exit status.
-func serveStdio[P any](ctx context.Context, s *Server, path string, conn *frameConn,
-	fn func(context.Context, P, Stdio, model.Report) (model.ExitStatus, error), wantsStdin func(P) bool) {
+func serveStdio[P any](ctx context.Context, s *Server, path string, conn *protocol.FrameConn,
+	fn func(context.Context, P, rpc.Stdio, model.Report) (model.ExitStatus, error), wantsStdin func(P) bool) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	params, err := firstMessage[P](ctx, s, conn)
@@ -54,10 +56,10 @@ func serveStdio[P any](ctx context.Context, s *Server, path string, conn *frameC
 	// A canceled call still sends its last messages, but a client that does
 	// not take them is left.
 	defer context.AfterFunc(ctx, func() {
-		time.AfterFunc(stdioTimeout, func() { _ = conn.ws.CloseNow() })
+		time.AfterFunc(stdioTimeout, func() { _ = conn.CloseNow() })
 	})()
 	status, err := guarded(ctx, s.log, path, func(ctx context.Context) (model.ExitStatus, error) {
-		return fn(ctx, params, p.stdio(ctx), func(progress model.Progress) { _ = conn.sendJSON(ctx, frameProgress, progress) })
+		return fn(ctx, params, p.stdio(ctx), func(progress model.Progress) { _ = conn.SendJSON(ctx, protocol.FrameProgress, progress) })
 	})
 	var broken *model.Error
 	if cause := context.Cause(ctx); errors.As(cause, &broken) {
@@ -68,10 +70,10 @@ func serveStdio[P any](ctx context.Context, s *Server, path string, conn *frameC
 	reading.Wait()
 }
 
-func firstMessage[P any](ctx context.Context, s *Server, conn *frameConn) (P, error) {
-	late := time.AfterFunc(stdioTimeout, func() { _ = conn.ws.CloseNow() })
+func firstMessage[P any](ctx context.Context, s *Server, conn *protocol.FrameConn) (P, error) {
+	late := time.AfterFunc(stdioTimeout, func() { _ = conn.CloseNow() })
 	defer late.Stop()
-	kind, body, err := conn.receiveMessage(ctx)
+	kind, body, err := conn.ReceiveMessage(ctx)
 	if err != nil || kind != websocket.MessageText {
 		var params P
 		return params, model.Errorf(model.CodeInvalid, "the first message is not the parameters as JSON text")
@@ -80,48 +82,48 @@ func firstMessage[P any](ctx context.Context, s *Server, conn *frameConn) (P, er
 }
 
 // finish sends the last message and closes the connection.
-func finish(ctx context.Context, conn *frameConn, status model.ExitStatus, err error) {
+func finish(ctx context.Context, conn *protocol.FrameConn, status model.ExitStatus, err error) {
 	if err != nil {
-		err = conn.sendJSON(ctx, frameError, wireError(err))
+		err = conn.SendJSON(ctx, protocol.FrameError, protocol.WireError(err))
 	} else {
-		err = conn.sendJSON(ctx, frameExit, status)
+		err = conn.SendJSON(ctx, protocol.FrameExit, status)
 	}
 	if err != nil {
-		_ = conn.ws.CloseNow()
+		_ = conn.CloseNow()
 		return
 	}
-	_ = conn.ws.Close(websocket.StatusNormalClosure, "")
+	_ = conn.Close()
 }
 
 // servedProcess is the server's side of one process.
 type servedProcess struct {
-	conn    *frameConn
+	conn    *protocol.FrameConn
 	wanted  bool // input is
 	stdin   *stdinBuffer
 	resize  chan model.WinSize // capacity 1: the newest size
 	signals chan string
 }
 
-func newServedProcess(ctx context.Context, conn *frameConn, wanted bool) *servedProcess {
+func newServedProcess(ctx context.Context, conn *protocol.FrameConn, wanted bool) *servedProcess {
 	const signalsWaiting = 16
 	return &servedProcess{
 		conn:    conn,
 		wanted:  wanted,
-		stdin:   newStdinBuffer(func(n int) { _ = conn.sendWindow(ctx, n) }),
+		stdin:   newStdinBuffer(func(n int) { _ = conn.SendWindow(ctx, n) }),
 		resize:  make(chan model.WinSize, 1),
 		signals: make(chan string, signalsWaiting),
 	}
 }
 
-// stdio is what the API is given.
-func (p *servedProcess) stdio(ctx context.Context) Stdio {
-	send := func(kind frame, payload []byte) error { return p.conn.send(ctx, kind, payload) }
-	given := Stdio{
-		Stdout:  frameWriter{frameStdout, send},
-		Stderr:  frameWriter{frameStderr, send},
+// stdio is what the rpc.API is given.
+func (p *servedProcess) stdio(ctx context.Context) rpc.Stdio {
+	send := func(kind protocol.Frame, payload []byte) error { return p.conn.Send(ctx, kind, payload) }
+	given := rpc.Stdio{
+		Stdout:  protocol.NewFrameWriter(protocol.FrameStdout, send),
+		Stderr:  protocol.NewFrameWriter(protocol.FrameStderr, send),
 		Resize:  p.resize,
 		Signals: p.signals,
-		Started: func(vm model.VM) { _ = p.conn.sendJSON(ctx, frameStarted, vm) },
+		Started: func(vm model.VM) { _ = p.conn.SendJSON(ctx, protocol.FrameStarted, vm) },
 	}
 	if p.wanted {
 		given.Stdin = p.stdin
@@ -134,7 +136,7 @@ func (p *servedProcess) stdio(ctx context.Context) Stdio {
 func (p *servedProcess) read(ctx context.Context, cancel context.CancelCauseFunc) {
 	defer p.stdin.end(io.ErrUnexpectedEOF)
 	for {
-		kind, payload, err := p.conn.receive(ctx)
+		kind, payload, err := p.conn.Receive(ctx)
 		if err == nil {
 			err = p.take(kind, payload)
 		}
@@ -151,19 +153,19 @@ func (p *servedProcess) read(ctx context.Context, cancel context.CancelCauseFunc
 }
 
 // take handles one message. It never blocks.
-func (p *servedProcess) take(kind frame, payload []byte) error {
+func (p *servedProcess) take(kind protocol.Frame, payload []byte) error {
 	switch kind {
-	case frameStdin:
+	case protocol.FrameStdin:
 		if !p.wanted {
 			return model.Errorf(model.CodeInvalid, "input was sent and not asked for")
 		}
 		return p.stdin.put(payload)
-	case frameStdinEnd:
+	case protocol.FrameStdinEnd:
 		p.stdin.end(io.EOF)
 		return nil
-	case frameResize:
+	case protocol.FrameResize:
 		return p.takeResize(payload)
-	case frameSignal:
+	case protocol.FrameSignal:
 		return p.takeSignal(string(payload))
 	}
 	return model.Errorf(model.CodeInvalid, "a message of type %d", kind)
@@ -185,7 +187,7 @@ func (p *servedProcess) takeResize(payload []byte) error {
 // takeSignal passes on a signal; one of too many that wait is lost, as the
 // kernel's are.
 func (p *servedProcess) takeSignal(name string) error {
-	if !validSignal(name) {
+	if !protocol.ValidSignal(name) {
 		return model.Errorf(model.CodeInvalid, "%.16q is no signal", name)
 	}
 	select {

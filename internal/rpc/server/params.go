@@ -1,4 +1,4 @@
-package rpc
+package server
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"banger/internal/model"
+	"banger/internal/rpc/protocol"
 )
 
 // bodyTimeout bounds how long a request may take to arrive.
@@ -65,7 +66,7 @@ func (s schemas) check(t reflect.Type, value any) error {
 		faults = append(faults, fault(err))
 	}
 	return model.Errorf(model.CodeInvalid, "the request is not valid: %s", strings.Join(faults, "; ")).
-		WithHint("GET %s describes every request", openAPIPath)
+		WithHint("GET %s describes every request", protocol.OpenAPIPath)
 }
 
 func fault(err error) string {
@@ -84,7 +85,7 @@ func fault(err error) string {
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // not all writers can, in tests
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, protocol.MaxBody))
 	_ = control.SetReadDeadline(time.Time{}) // the server goes on reading, to see the client leave
 	var tooLong *http.MaxBytesError
 	switch {
@@ -97,5 +98,5 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 func bodyTooLong() error {
-	return model.Errorf(model.CodeLimit, "the request is longer than %d bytes", MaxBody)
+	return model.Errorf(model.CodeLimit, "the request is longer than %d bytes", protocol.MaxBody)
 }

@@ -1,10 +1,11 @@
-package rpc
+package server
 
 import (
 	"io"
 	"sync"
 
 	"banger/internal/model"
+	"banger/internal/rpc/protocol"
 )
 
 // stdinBuffer holds input of the client that the process has not taken yet.
@@ -32,8 +33,8 @@ func (b *stdinBuffer) put(p []byte) error {
 	switch {
 	case b.ended != nil:
 		return model.Errorf(model.CodeInvalid, "input after its end")
-	case len(b.data)+b.owed+len(p) > stdinWindow:
-		return model.Errorf(model.CodeLimit, "more than %d bytes of input were sent ahead", stdinWindow)
+	case len(b.data)+b.owed+len(p) > protocol.StdinWindow:
+		return model.Errorf(model.CodeLimit, "more than %d bytes of input were sent ahead", protocol.StdinWindow)
 	}
 	b.data = append(b.data, p...)
 	b.more.Signal()
@@ -76,51 +77,10 @@ func (b *stdinBuffer) read(p []byte) (n, tell int, err error) {
 	n = copy(p, b.data)
 	b.data = b.data[n:]
 	b.owed += n
-	if b.ended == nil && b.owed >= stdinWindow/4 {
+	if b.ended == nil && b.owed >= protocol.StdinWindow/4 {
 		tell, b.owed = b.owed, 0
 	}
 	return n, tell, nil
 }
 
 var _ io.Reader = (*stdinBuffer)(nil)
-
-// credit is the client's count of the bytes that it may still send.
-type credit struct {
-	mu     sync.Mutex
-	more   sync.Cond
-	bytes  int
-	closed bool
-}
-
-func newCredit(bytes int) *credit {
-	c := &credit{bytes: bytes}
-	c.more.L = &c.mu
-	return c
-}
-
-// wait returns how many bytes may be sent, at least 1; 0 after close.
-func (c *credit) wait() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for c.bytes == 0 && !c.closed {
-		c.more.Wait()
-	}
-	if c.closed {
-		return 0
-	}
-	return c.bytes
-}
-
-func (c *credit) add(n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.bytes += n
-	c.more.Broadcast()
-}
-
-func (c *credit) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed = true
-	c.more.Broadcast()
-}

@@ -1,4 +1,4 @@
-package rpc
+package server
 
 import (
 	"context"
@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"banger/internal/model"
+	"banger/internal/rpc"
+	"banger/internal/rpc/protocol"
 )
 
 // Bounds of the server.
@@ -24,7 +26,7 @@ const (
 
 var errShutdown = errors.New("the daemon is shutting down")
 
-// Server puts an API on HTTP. It is an http.Handler for connections that are
+// Server puts an rpc.API on HTTP. It is an http.Handler for connections that are
 // trusted already: Listen lets only the owner connect.
 type Server struct {
 	log     *slog.Logger
@@ -34,13 +36,13 @@ type Server struct {
 	sockets sync.WaitGroup // WebSockets, which http.Server does not count
 }
 
-// NewServer returns a Server of api. What goes wrong inside is told to log.
-func NewServer(api API, log *slog.Logger) *Server {
+// New returns a Server of api. What goes wrong inside is told to log.
+func New(api rpc.API, log *slog.Logger) *Server {
 	s := &Server{log: log, schemas: newSchemas(), routes: map[string]route{}}
 	table := routes(api)
 	for _, rt := range table {
 		s.schemas.of(rt.params) // all of them now: the registry may not grow while it is read
-		s.routes[pathPrefix+rt.verb] = rt
+		s.routes[protocol.PathPrefix+rt.verb] = rt
 	}
 	s.openAPI = sync.OnceValue(func() []byte { return openAPI(table) })
 	return s
@@ -96,21 +98,21 @@ func (s *Server) waitForSockets(ctx context.Context) error {
 // ServeHTTP answers one request. Nothing of it is looked at before its size
 // and its origin.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set(versionHeader, Version)
+	w.Header().Set(protocol.VersionHeader, protocol.Version)
 	w.Header().Set("Cache-Control", "no-store")
 	if err := admit(r); err != nil {
 		w.Header().Set("Connection", "close")
 		writeError(w, err)
 		return
 	}
-	if r.URL.Path == openAPIPath {
+	if r.URL.Path == protocol.OpenAPIPath {
 		s.serveOpenAPI(w, r)
 		return
 	}
 	rt, ok := s.routes[r.URL.Path]
 	if !ok {
 		writeError(w, model.Errorf(model.CodeNotFound, "there is no operation %.64q", r.URL.Path).
-			WithHint("GET %s lists them all", openAPIPath))
+			WithHint("GET %s lists them all", protocol.OpenAPIPath))
 		return
 	}
 	method := http.MethodPost
@@ -127,15 +129,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // from a client of another major version.
 func admit(r *http.Request) error {
 	switch {
-	case r.ContentLength > MaxBody:
+	case r.ContentLength > protocol.MaxBody:
 		return bodyTooLong()
-	case r.Host != Host:
-		return model.Errorf(model.CodeUnauthorized, "the Host header is %.64q: only %q is answered", r.Host, Host).
-			WithHint("use a URL that begins with http://%s%s", Host, pathPrefix)
+	case r.Host != protocol.Host:
+		return model.Errorf(model.CodeUnauthorized, "the Host header is %.64q: only %q is answered", r.Host, protocol.Host).
+			WithHint("use a URL that begins with http://%s%s", protocol.Host, protocol.PathPrefix)
 	case len(r.Header.Values("Origin")) > 0, len(r.Header.Values("Referer")) > 0:
 		return model.Errorf(model.CodeUnauthorized, "requests of web pages are not answered")
 	}
-	return compatible(r.Header.Get(versionHeader), "the client")
+	return protocol.Compatible(r.Header.Get(protocol.VersionHeader), "the client")
 }
 
 // allow answers a request of any other method itself.
@@ -191,7 +193,7 @@ func guarded[R any](ctx context.Context, log *slog.Logger, what string, fn func(
 		}
 	}()
 	result, err = fn(ctx)
-	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errShutdown) && wireError(err).Code == model.CodeCanceled {
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errShutdown) && protocol.WireError(err).Code == model.CodeCanceled {
 		err = model.Errorf(model.CodeCanceled, "%w", errShutdown)
 	}
 	return result, err
@@ -209,6 +211,6 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 }
 
 func writeError(w http.ResponseWriter, err error) {
-	told := wireError(err)
-	writeJSON(w, statusOf(told.Code), told)
+	told := protocol.WireError(err)
+	writeJSON(w, protocol.StatusOf(told.Code), told)
 }

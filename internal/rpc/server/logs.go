@@ -1,4 +1,4 @@
-package rpc
+package server
 
 import (
 	"context"
@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+
+	"banger/internal/rpc/protocol"
 )
 
 // stream is an operation whose answer is bytes.
@@ -32,8 +34,8 @@ func serveStream[P any](s *Server, w http.ResponseWriter, r *http.Request, fn fu
 	case !out.begun:
 		writeError(w, err)
 	default:
-		told, _ := json.Marshal(wireError(err)) // three strings
-		w.Header().Set(http.TrailerPrefix+errorTrailer, string(told))
+		told, _ := json.Marshal(protocol.WireError(err)) // three strings
+		w.Header().Set(http.TrailerPrefix+protocol.ErrorTrailer, string(told))
 	}
 }
 

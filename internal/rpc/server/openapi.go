@@ -1,4 +1,4 @@
-package rpc
+package server
 
 import (
 	"encoding/json"
@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"banger/internal/model"
+	"banger/internal/rpc/protocol"
 )
 
 const about = `banger turns any OCI image into a microVM. The daemon listens on a unix socket:
@@ -34,8 +35,8 @@ func openAPI(table []route) []byte {
 	d := document{newSchemas()}
 	doc := &huma.OpenAPI{
 		OpenAPI:    "3.1.0",
-		Info:       &huma.Info{Title: "banger", Version: Version, Description: about},
-		Servers:    []*huma.Server{{URL: "http://" + Host, Description: "the daemon's unix socket"}},
+		Info:       &huma.Info{Title: "banger", Version: protocol.Version, Description: about},
+		Servers:    []*huma.Server{{URL: "http://" + protocol.Host, Description: "the daemon's unix socket"}},
 		Components: &huma.Components{Schemas: d.registry},
 	}
 	for _, rt := range table {
@@ -56,7 +57,7 @@ func (d document) operation(rt route) *huma.Operation {
 	op := &huma.Operation{
 		OperationID: rt.method,
 		Method:      http.MethodPost,
-		Path:        pathPrefix + rt.verb,
+		Path:        protocol.PathPrefix + rt.verb,
 		Tags:        []string{noun},
 		Summary:     rt.summary,
 		Responses:   d.errors(),
@@ -84,7 +85,7 @@ func (d document) answer(rt route) map[string]*huma.MediaType {
 	}
 	content := map[string]*huma.MediaType{"application/json": {Schema: d.of(rt.result)}}
 	if rt.kind == kindLong {
-		content[eventStream] = &huma.MediaType{Schema: d.events(rt.result)}
+		content[protocol.EventStream] = &huma.MediaType{Schema: d.events(rt.result)}
 	}
 	return content
 }
@@ -104,9 +105,9 @@ func (d document) events(result reflect.Type) *huma.Schema {
 	return &huma.Schema{
 		Description: "server-sent events: any number of progress, then a result or an error",
 		OneOf: []*huma.Schema{
-			event(eventProgress, reflect.TypeFor[model.Progress]()),
-			event(eventResult, result),
-			event(eventError, reflect.TypeFor[model.Error]()),
+			event(protocol.EventProgress, reflect.TypeFor[model.Progress]()),
+			event(protocol.EventResult, result),
+			event(protocol.EventError, reflect.TypeFor[model.Error]()),
 		},
 	}
 }
@@ -114,7 +115,7 @@ func (d document) events(result reflect.Type) *huma.Schema {
 // errors lists every status that an error may have.
 func (d document) errors() map[string]*huma.Response {
 	responses := map[string]*huma.Response{}
-	for code, status := range statuses {
+	for code, status := range protocol.Statuses() {
 		responses[strconv.Itoa(status)] = &huma.Response{
 			Description: string(code),
 			Content:     map[string]*huma.MediaType{"application/json": {Schema: d.of(reflect.TypeFor[model.Error]())}},
@@ -133,23 +134,23 @@ func (d document) describeSocket(op *huma.Operation, rt route) {
 	}
 }
 
-// messages is the table at the head of stdio.go.
+// messages is the table at the head of protocol/frames.go.
 func (d document) messages(result reflect.Type) []map[string]any {
 	bytes := &huma.Schema{Type: huma.TypeString, Format: "binary"}
-	message := func(kind frame, from, name string, payload *huma.Schema) map[string]any {
+	message := func(kind protocol.Frame, from, name string, payload *huma.Schema) map[string]any {
 		return map[string]any{"type": int(kind), "from": from, "name": name, "payload": payload}
 	}
 	return []map[string]any{
-		message(frameProgress, "server", "progress", d.of(reflect.TypeFor[model.Progress]())),
-		message(frameStarted, "server", "started", d.of(reflect.TypeFor[model.VM]())),
-		message(frameStdin, "client", "stdin", bytes),
-		message(frameStdinEnd, "client", "stdin-end", bytes),
-		message(frameStdout, "server", "stdout", bytes),
-		message(frameStderr, "server", "stderr", bytes),
-		message(frameResize, "client", "resize", d.of(reflect.TypeFor[model.WinSize]())),
-		message(frameSignal, "client", "signal", &huma.Schema{Type: huma.TypeString}),
-		message(frameExit, "server", "exit", d.of(result)),
-		message(frameError, "server", "error", d.of(reflect.TypeFor[model.Error]())),
-		message(frameWindow, "server", "window", &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "uint32, big-endian"}),
+		message(protocol.FrameProgress, "server", "progress", d.of(reflect.TypeFor[model.Progress]())),
+		message(protocol.FrameStarted, "server", "started", d.of(reflect.TypeFor[model.VM]())),
+		message(protocol.FrameStdin, "client", "stdin", bytes),
+		message(protocol.FrameStdinEnd, "client", "stdin-end", bytes),
+		message(protocol.FrameStdout, "server", "stdout", bytes),
+		message(protocol.FrameStderr, "server", "stderr", bytes),
+		message(protocol.FrameResize, "client", "resize", d.of(reflect.TypeFor[model.WinSize]())),
+		message(protocol.FrameSignal, "client", "signal", &huma.Schema{Type: huma.TypeString}),
+		message(protocol.FrameExit, "server", "exit", d.of(result)),
+		message(protocol.FrameError, "server", "error", d.of(reflect.TypeFor[model.Error]())),
+		message(protocol.FrameWindow, "server", "window", &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "uint32, big-endian"}),
 	}
 }

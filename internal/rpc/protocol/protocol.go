@@ -1,4 +1,4 @@
-package rpc
+package protocol
 
 import (
 	"strings"
@@ -15,22 +15,29 @@ const Version = "1.0"
 const Host = "banger"
 
 const (
-	versionHeader = "X-Banger-Version"
-	errorTrailer  = "X-Banger-Error" // of a streamed body that broke off
-	pathPrefix    = "/v1/"
-	openAPIPath   = "/v1/openapi.json"
-	eventStream   = "text/event-stream"
+	VersionHeader = "X-Banger-Version"
+	ErrorTrailer  = "X-Banger-Error" // of a streamed body that broke off
+	PathPrefix    = "/v1/"
+	OpenAPIPath   = "/v1/openapi.json"
+	EventStream   = "text/event-stream"
 
 	// MaxBody is the longest request body in bytes, and the longest message
 	// of a WebSocket.
 	MaxBody = 1 << 20
-	// maxAnswer is the longest answer in bytes that a client takes.
-	maxAnswer = 64 << 20
+	// MaxAnswer is the longest answer in bytes that a client takes.
+	MaxAnswer = 64 << 20
 )
 
-// compatible checks the version that the other side has sent; a side that
+// The events of a long call: any number of progress, then one of the others.
+const (
+	EventProgress = "progress"
+	EventResult   = "result"
+	EventError    = "error"
+)
+
+// Compatible checks the version that the other side has sent; a side that
 // sends none, such as curl, is taken as it is.
-func compatible(theirs, who string) error {
+func Compatible(theirs, who string) error {
 	major, _, _ := strings.Cut(Version, ".")
 	other, _, _ := strings.Cut(theirs, ".")
 	if theirs == "" || other == major {
