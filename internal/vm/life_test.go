@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -199,11 +200,15 @@ func TestGuestThatEnds(t *testing.T) {
 	} {
 		v := r.create("g-" + string(reason))
 		ended := make(chan error, 1)
-		go func() {
-			_, _, err := r.exec(v.Name, "sleep 1000")
+		typed, out := newTyped(t)
+		go func() { // cat ends with its input, which ends with the wire: nothing of it is left here
+			_, err := r.ExecVM(t.Context(), rpc.VMExecParams{Name: v.Name, Argv: []string{"cat"}, WorkingDir: "/", Stdin: true},
+				rpc.Stdio{Stdin: typed, Stdout: out}, model.Discard)
 			ended <- err
 		}()
-		awaitTrue(t, "the guest has a visitor", func() bool { return r.fake.Guest(v.ID) != nil })
+		if got := <-out; got != "hello" {
+			t.Errorf("%s: cat says %q", reason, got)
+		}
 		r.fake.Guest(v.ID).End(reason)
 		if err := <-ended; model.CodeOf(err) != model.CodeBoot && model.CodeOf(err) != model.CodeUnreachable {
 			t.Errorf("%s: a command in a guest that ends: %v", reason, err)
@@ -219,6 +224,23 @@ func TestGuestThatEnds(t *testing.T) {
 		_, err := r.ShowVM(t.Context(), rpc.NameParams{Name: once.ID})
 		return model.CodeOf(err) == model.CodeNotFound
 	})
+}
+
+// newTyped returns an input that says hello and goes on without a word until
+// the test ends, and an output whose writes are received.
+func newTyped(t *testing.T) (io.Reader, chanWriter) {
+	t.Helper()
+	typed, keys := io.Pipe()
+	t.Cleanup(func() { _ = keys.Close() })
+	go func() { _, _ = io.WriteString(keys, "hello") }()
+	return typed, make(chanWriter, 1)
+}
+
+type chanWriter chan string
+
+func (c chanWriter) Write(p []byte) (int, error) {
+	c <- string(p)
+	return len(p), nil
 }
 
 func TestDaemonRestart(t *testing.T) {
