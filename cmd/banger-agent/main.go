@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 
@@ -21,6 +22,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "banger-agent runs as /init of a guest; nothing is to be done here")
 		return
 	}
-	fmt.Fprintln(os.Stderr, "banger-agent:", agent.Main(version))
+	// The end of init is a panic of the guest's kernel, which its host sees.
+	fmt.Fprintln(os.Stderr, "banger-agent:", agent.Boot(context.Background(), version))
 	os.Exit(1)
 }

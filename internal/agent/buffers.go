@@ -7,14 +7,14 @@ import (
 )
 
 // buffers lends buffers for the output of processes: making and clearing them
-// anew is much of what a short process costs on an emulated CPU.
+// anew is much of what a short process costs on an emulated processor.
 type buffers struct{ pool sync.Pool }
 
-func (b *buffers) get() []byte {
-	if buf, ok := b.pool.Get().(*[wire.MaxFrame]byte); ok {
-		return buf[:]
+func (b *buffers) get() *wire.FrameBuffer {
+	if buf, ok := b.pool.Get().(*wire.FrameBuffer); ok {
+		return buf
 	}
-	return make([]byte, wire.MaxFrame)
+	return wire.NewFrameBuffer()
 }
 
-func (b *buffers) put(buf []byte) { b.pool.Put((*[wire.MaxFrame]byte)(buf)) }
+func (b *buffers) put(buf *wire.FrameBuffer) { b.pool.Put(buf) }

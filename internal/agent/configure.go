@@ -1,68 +1,74 @@
 package agent
 
 import (
-	"encoding/binary"
+	"context"
 	"fmt"
 	"os"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
-
 	"banger/internal/wire"
+
+	"golang.org/x/sys/unix"
 )
 
-// configure makes the booted guest one VM:
+// configure makes a booted guest what its host wants it to be.
 //
-//	1 clock and random pool
-//	2 root      mounted, grown when asked, and made "/"
-//	3 kernel    filesystems that programs count on
-//	4 names     host name, /etc/hosts, /etc/resolv.conf
-//	5 network   loopback and the one card
-func configure(cfg wire.Config, marks *Marks) error {
-	setClock(cfg.Time) // 1
-	if err := seedRandom(cfg.Entropy); err != nil {
-		complain(err) // the kernel has its own sources
+//	random   the host's entropy, before anything draws from the pool
+//	clock    set
+//	root     disk mounted, grown if asked
+//	enter    it becomes /
+//	mounts   /run, /dev/pts, /dev/shm, ..., control groups
+//	limit    of tasks, so that the agent always has some
+//	name     of the host
+//	network  loopback and the card
+//	etc      hostname, hosts, resolv.conf; what fails there is logged alone:
+//	         the image may have anything in its place
+func (g *guest) configure(ctx context.Context, cfg wire.Config) error {
+	g.mark("configure")
+	steps := []struct {
+		name, doing string
+		run         func() error
+	}{
+		{"random", "adding entropy", func() error { return addEntropy(cfg.Entropy) }},
+		{"clock", "setting the clock", func() error { return setClock(cfg.Time) }},
+		{"root", "mounting the root filesystem", func() error { return mountRoot(ctx, cfg.Root) }},
+		{"enter", "entering the root filesystem", enterRoot},
+		{"mounts", "mounting system directories", mountRest},
+		{"limit", "limiting processes", g.limitProcesses},
+		{"name", "setting the host name", func() error { return unix.Sethostname([]byte(cfg.Hostname)) }},
+		{"network", "configuring the network", func() error { return configureNetwork(cfg.Network) }},
+		{"etc", "writing to /etc", func() error { logError(writeEtc("/etc", cfg)); return nil }},
 	}
-	if err := enterRoot(cfg.Root); err != nil { // 2
-		return err
+	for _, s := range steps {
+		if err := s.run(); err != nil {
+			return fmt.Errorf("%s: %w", s.doing, err)
+		}
+		g.mark(s.name)
 	}
-	marks.Reach("root")
-	if err := mountSystem(); err != nil { // 3
-		return err
-	}
-	if err := setNames(cfg); err != nil { // 4
-		return err
-	}
-	if err := setNetwork(cfg.Network); err != nil { // 5
-		return err
-	}
-	marks.Reach("ready")
 	return nil
 }
 
-func setClock(nanos int64) {
-	tv := unix.NsecToTimeval(nanos)
-	if err := unix.Settimeofday(&tv); err != nil {
-		complain(fmt.Errorf("setting the clock: %w", err))
-	}
-}
-
-// seedRandom adds the host's bytes to the random pool and counts them as
-// entropy (random(4), RNDADDENTROPY; struct rand_pool_info).
-func seedRandom(seed []byte) error {
-	if len(seed) == 0 {
+// addEntropy credits b to the kernel's pool (RNDADDENTROPY of random(4)).
+func addEntropy(b []byte) error {
+	if len(b) == 0 {
 		return nil
 	}
 	f, err := os.OpenFile("/dev/urandom", os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }()
-	info := binary.NativeEndian.AppendUint32(nil, uint32(8*len(seed)))
-	info = binary.NativeEndian.AppendUint32(info, uint32(len(seed)))
-	info = append(info, seed...)
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, f.Fd(), unix.RNDADDENTROPY, uintptr(unsafe.Pointer(&info[0]))); errno != 0 {
-		return fmt.Errorf("seeding the random pool: %w", errno)
+	defer f.Close()
+	info := make([]int32, 2+(len(b)+3)/4) // struct rand_pool_info: bits, bytes, the bytes
+	info[0], info[1] = int32(len(b)*8), int32(len(b))
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(&info[2])), len(b)), b)
+	return ioctlPointer(f, unix.RNDADDENTROPY, unsafe.Pointer(&info[0]))
+}
+
+// setClock sets the time, Unix nanoseconds; 0 leaves it.
+func setClock(ns int64) error {
+	if ns == 0 {
+		return nil
 	}
-	return nil
+	now := unix.NsecToTimespec(ns)
+	return unix.ClockSettime(unix.CLOCK_REALTIME, &now)
 }

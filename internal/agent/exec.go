@@ -1,213 +1,244 @@
 package agent
 
 import (
-	"bufio"
+	"cmp"
 	"errors"
-	"fmt"
-	"io"
+	"net"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"banger/internal/model"
 	"banger/internal/wire"
+
+	"golang.org/x/sys/unix"
 )
 
+// Times of a process's end.
 const (
-	// drainQuiet is how long the output of a process that has ended may be
-	// silent before it is given up: a child of it may hold it open for ever.
-	drainQuiet = 300 * time.Millisecond
-	// hangUpGrace is what a process has between SIGHUP and SIGKILL when its
-	// caller has gone.
-	hangUpGrace = 2 * time.Second
+	drainTime  = 2 * time.Second // after its exit, for output that others hold open
+	hangupTime = 5 * time.Second // between SIGHUP and SIGKILL when its host is gone
+	killTime   = 2 * time.Second // after SIGKILL, until it is given up
 )
 
-// exec runs one process for a stream.
+// serveExec runs one process for the host on stream.
 //
-//	1 resolve  user, working directory, environment, program
-//	2 start    with pipes or a terminal
-//	3 copy     input, signals and sizes in; output out
-//	4 end      the rest of the output, then the exit status
+//	resolve  user, directory, program: not there or not allowed is exit 126, 127
+//	start    with pipes, a terminal, or detached
+//	pump     input, resizes and signals from the host; output to it
+//	exit     reaped; output read to its end, or for drainTime while processes
+//	         that it left behind keep it open; exit status to the host
 //
-// When the caller closes the stream, the process group is hung up. When the
-// whole link ends, the host's daemon has gone: a process with a terminal is
-// hung up, any other goes on with its output thrown away.
-func (s *Server) exec(session *wire.Session, stream *wire.Stream, req wire.ExecRequest) error {
-	frames := wire.NewFrameWriter(stream)
-	cmd, err := resolve(req) // 1
-	if err != nil {
-		return refuse(frames, err)
+// A host that goes away before ends the process group: SIGHUP, then SIGKILL.
+func (s *Server) serveExec(stream net.Conn, req *wire.ExecRequest) error {
+	if err := cmp.Or(s.ready(), req.Validate()); err != nil {
+		_, err := stream.Write(wire.ErrorFrame(err))
+		return err
 	}
-	files, err := s.openStdio(req, cmd)
+	p, code, err := s.start(req)
 	if err != nil {
-		return refuse(frames, err)
-	}
-	pid, end, err := s.start(cmd, files) // 2
-	files.closeChildEnds()
-	if err != nil {
-		files.closeAll()
-		return refuse(frames, launchError(cmd, err))
+		_, err := stream.Write(wire.ExitFrame(notStarted(code, err)))
+		return err
 	}
 	if req.Detach {
-		files.closeAll()
-		return frames.WriteJSON(wire.FrameExit, model.ExitStatus{})
+		_, err := stream.Write(wire.ExitFrame(model.ExitStatus{}))
+		return err
 	}
-	_ = frames.Write(wire.FrameStarted, nil)
-	p := &process{pid: pid, files: files, buffers: &s.buffers}
-	outputs := p.copyOutput(frames)
-	go p.serveHost(session, stream, frames, req.TTY) // 3
-	status := <-end
-	p.ended.Store(true)
-	p.drain(outputs) // 4
-	files.closeAll()
-	return frames.WriteJSON(wire.FrameExit, exitStatus(status))
+	return s.attend(stream, p)
 }
 
-func refuse(frames *wire.FrameWriter, err error) error {
-	code := exitNotExecutable
-	var start *startError
-	if errors.As(err, &start) {
-		code = start.code
-	}
-	return frames.WriteJSON(wire.FrameExit, model.ExitStatus{Code: code, Err: err.Error()})
-}
-
-// start forks. The process leads a session of its own, so that its whole
-// group can be signalled.
-func (s *Server) start(cmd command, files *stdio) (int, <-chan syscall.WaitStatus, error) {
-	attr := &syscall.ProcAttr{
-		Dir: cmd.dir, Env: cmd.env, Files: files.child(),
-		Sys: &syscall.SysProcAttr{Setsid: true, Setctty: files.tty, Ctty: 0},
-	}
-	if os.Getuid() == 0 {
-		attr.Sys.Credential = &syscall.Credential{Uid: cmd.who.uid, Gid: cmd.who.gid, Groups: cmd.who.groups}
-	}
-	return s.opt.Procs.Start(cmd.path, cmd.argv, attr)
-}
-
-// process is a running process and our ends of its files.
+// process is one that runs for a host.
 type process struct {
-	pid     int
-	files   *stdio
-	buffers *buffers
-	ended   atomic.Bool
-	active  atomic.Int64 // bytes of output seen
+	child *child
+	stdio *stdio
 }
 
-// copyOutput turns output into frames; the channel is closed at its end.
-func (p *process) copyOutput(frames *wire.FrameWriter) <-chan struct{} {
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	for t, f := range p.files.outputs() {
-		wg.Go(func() { p.copyOne(frames.Stream(t), f) })
+// start starts what req asks for. On error code is its exit code.
+func (s *Server) start(req *wire.ExecRequest) (process, int, error) {
+	prog, code, err := resolve(req)
+	if err != nil {
+		return process{}, code, err
 	}
-	go func() {
-		wg.Wait()
-		close(done)
-	}()
-	return done
+	std, err := openStdio(req, s.opts.Console)
+	if err != nil {
+		return process{}, codeNotExecutable, err
+	}
+	defer std.closeChild()
+	std.give(prog.who.uid)
+	child, err := s.children.start(prog, std.fds(), s.sysAttr(prog.who, std.tty != nil))
+	if err != nil {
+		std.close()
+		return process{}, exitCode(err), &os.PathError{Op: "exec", Path: prog.argv[0], Err: err}
+	}
+	return process{child, std}, 0, nil
 }
 
-// copyOne copies until the end of f. When the host has gone it reads on, so
-// that the process is not stopped by a full pipe.
-func (p *process) copyOne(w io.Writer, f *os.File) {
-	buf := p.buffers.get()
-	defer p.buffers.put(buf)
-	for {
-		n, err := f.Read(buf)
-		p.active.Add(int64(n))
-		if n > 0 && w != nil {
-			if _, werr := w.Write(buf[:n]); werr != nil {
-				w = nil
-			}
-		}
-		if err != nil {
-			return // EOF; EIO when the last holder of a terminal has closed it
-		}
+// sysAttr makes the process the leader of a session, with the terminal as its
+// own if there is one. An agent that is not root runs all as itself.
+func (s *Server) sysAttr(who account, tty bool) *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{Setsid: true, Setctty: tty}
+	if os.Geteuid() == 0 {
+		attr.Credential = &syscall.Credential{Uid: who.uid, Gid: who.gid, Groups: who.groups}
+	}
+	if s.opts.Prepare != nil {
+		s.opts.Prepare(attr)
+	}
+	return attr
+}
+
+// attend moves bytes and frames between stream and p until p has ended or its
+// host is gone.
+func (s *Server) attend(stream net.Conn, p process) error {
+	in := newInput(p.stdio)
+	var pumps, all sync.WaitGroup
+	for _, out := range p.stdio.outputs {
+		pumps.Go(func() {
+			buf := s.buffers.get()
+			defer s.buffers.put(buf)
+			out.send(stream, buf)
+		})
+	}
+	if in.file != nil {
+		all.Go(func() { in.feed(stream) })
+	}
+	drained := make(chan struct{})
+	all.Go(func() { pumps.Wait(); close(drained) })
+	lost := make(chan error, 1)
+	all.Go(func() { lost <- s.obey(stream, p, in) })
+
+	err := s.untilExit(stream, p, drained, lost)
+	_ = stream.SetDeadline(time.Unix(1, 0)) // wakes all that wait for the host
+	in.end()
+	p.stdio.close()
+	all.Wait()
+	return err
+}
+
+// untilExit waits for the end of p and of its output, and tells the host.
+func (s *Server) untilExit(stream net.Conn, p process, drained <-chan struct{}, lost <-chan error) error {
+	select {
+	case <-p.child.done:
+	case err := <-lost:
+		s.hangUp(p.child)
+		return err
+	}
+	limit := time.Now().Add(drainTime)
+	for _, out := range p.stdio.outputs {
+		_ = out.file.SetReadDeadline(limit)
+	}
+	select {
+	case <-drained:
+		_, err := stream.Write(wire.ExitFrame(exitStatus(p.child.status)))
+		return err
+	case err := <-lost:
+		return err
 	}
 }
 
-// drain waits for the rest of the output of a process that has ended.
-func (p *process) drain(outputs <-chan struct{}) {
-	for {
-		seen := p.active.Load()
-		select {
-		case <-outputs:
-			return
-		case <-time.After(drainQuiet):
-			if p.active.Load() == seen {
-				return
-			}
-		}
-	}
-}
-
-// serveHost takes the host's frames until the stream ends.
-func (p *process) serveHost(session *wire.Session, stream *wire.Stream, acks *wire.FrameWriter, tty bool) {
-	frames := wire.NewFrameReader(bufio.NewReader(stream))
-	stdin := newInput(p.files.stdin, acks)
-	defer stdin.close()
+// obey handles the host's frames until the stream ends. It does not wait for
+// the process.
+func (s *Server) obey(stream net.Conn, p process, in *input) error {
+	frames := wire.NewFrameReader(stream, wire.FromHost)
 	for {
 		t, payload, err := frames.Next()
 		if err != nil {
-			if !p.ended.Load() && (tty || !session.IsClosed()) {
-				p.hangUp()
-			}
-			return
-		}
-		if err := p.serveFrame(stdin, t, payload); err != nil {
-			_ = session.Close()
-			return
-		}
-	}
-}
-
-func (p *process) serveFrame(stdin *input, t wire.FrameType, payload []byte) error {
-	switch t {
-	case wire.FrameStdin:
-		return stdin.write(payload)
-	case wire.FrameStdinClose:
-		stdin.close()
-	case wire.FrameSignal:
-		p.signal(string(payload))
-	case wire.FrameResize:
-		var size model.WinSize
-		if err := wire.DecodeFrame(payload, &size); err != nil {
 			return err
 		}
-		p.files.resize(size)
-	default:
-		return fmt.Errorf("%w: frame type %d", wire.ErrProtocol, t)
+		switch t {
+		case wire.FrameStdin:
+			if !in.push(payload) {
+				return wire.ErrViolation
+			}
+		case wire.FrameStdinClose:
+			in.finish()
+		case wire.FrameResize:
+			if p.stdio.tty != nil {
+				resizePTY(p.stdio.tty, wire.ParseResize(payload))
+			}
+		case wire.FrameSignal:
+			if sig := signalNumber(string(payload)); sig != 0 {
+				s.children.signal(p.child, sig)
+			}
+		}
 	}
-	return nil
 }
 
-// signal sends a signal by name to the process group; names that this kernel
-// does not know are ignored.
-func (p *process) signal(name string) {
-	if sig := unix.SignalNum("SIG" + name); sig != 0 && !p.ended.Load() {
-		_ = unix.Kill(-p.pid, sig)
+// signalNumber reads a signal's name, with or without SIG, or its number; 0
+// when there is none such.
+func signalNumber(name string) unix.Signal {
+	if n, err := strconv.Atoi(name); err == nil && n > 0 && n < 65 {
+		return unix.Signal(n)
+	}
+	name = strings.ToUpper(name)
+	if !strings.HasPrefix(name, "SIG") {
+		name = "SIG" + name
+	}
+	return unix.SignalNum(name)
+}
+
+// hangUp ends the group of a process whose host is gone.
+func (s *Server) hangUp(ch *child) {
+	s.hangups.Go(func() {
+		s.children.doom(ch, unix.SIGHUP)
+		s.children.signal(ch, unix.SIGCONT)
+		if !await(ch.done, hangupTime) {
+			s.children.signal(ch, unix.SIGKILL)
+			await(ch.done, killTime)
+		}
+	})
+}
+
+// await tells whether done was closed within d.
+func await(done <-chan struct{}, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-done:
+		return true
+	case <-t.C:
+		return false
 	}
 }
 
-func (p *process) hangUp() {
-	p.signal("HUP")
-	p.signal("CONT") // a stopped process must see it
-	deadline := time.Now().Add(hangUpGrace)
-	for !p.ended.Load() && time.Now().Before(deadline) {
-		time.Sleep(20 * time.Millisecond)
+// send sends what the process writes until it and all that inherited its
+// output have closed it, or the read deadline passes; then what is left in
+// the pipe is sent, and no more, so that nobody can hold up the exit.
+func (o output) send(stream net.Conn, buf *wire.FrameBuffer) {
+	for {
+		n, err := o.file.Read(buf.Room())
+		if n > 0 {
+			if _, err := stream.Write(buf.Frame(o.frame, n)); err != nil {
+				_ = o.file.Close() // the process gets SIGPIPE in place of an endless wait
+				return
+			}
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			o.sendRest(stream, buf)
+			return
+		}
+		if err != nil {
+			return
+		}
 	}
-	p.signal("KILL")
 }
 
-// exitStatus is what a shell would make of a status.
-func exitStatus(s syscall.WaitStatus) model.ExitStatus {
-	if s.Signaled() {
-		return model.ExitStatus{Code: 128 + int(s.Signal()), Signal: unix.SignalName(s.Signal())}
+// sendRest sends what the pipe holds now, at most its capacity.
+func (o output) sendRest(stream net.Conn, buf *wire.FrameBuffer) {
+	for left := pipeCapacity; left > 0; {
+		n := 0
+		withFD(o.file, func(fd int) { n, _ = unix.Read(fd, buf.Room()[:min(left, len(buf.Room()))]) })
+		if n <= 0 {
+			return
+		}
+		if _, err := stream.Write(buf.Frame(o.frame, n)); err != nil {
+			return
+		}
+		left -= n
 	}
-	return model.ExitStatus{Code: s.ExitStatus()}
 }
+
+// pipeCapacity is that of pipe(7), which is more than a terminal holds.
+const pipeCapacity = 64 << 10

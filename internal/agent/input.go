@@ -1,95 +1,98 @@
 package agent
 
 import (
-	"encoding/binary"
-	"fmt"
+	"net"
 	"os"
 	"sync"
 
 	"banger/internal/wire"
 )
 
-// input feeds a process's standard input from a queue that the host's window
-// bounds, so that a process that does not read keeps neither signals nor
-// sizes from coming through.
+// input is the standard input of one process: frames go in, a goroutine
+// writes them to the process as fast as it reads, and the host is told how
+// much was taken. What it holds is bounded by the window that the host keeps
+// to, so the reader of frames never waits for the process.
 type input struct {
-	acks *wire.FrameWriter
+	file *os.File // nil: the process has no input
+	tty  bool
 
 	mu     sync.Mutex
-	some   sync.Cond
+	more   sync.Cond
 	queue  [][]byte
-	size   int // queued and not yet acknowledged
-	closed bool
+	queued int
+	eof    bool // nothing comes after queue
+	ended  bool // the process is gone
 }
 
-func newInput(f *os.File, acks *wire.FrameWriter) *input {
-	in := &input{acks: acks, closed: f == nil}
-	in.some.L = &in.mu
-	if f != nil {
-		go in.feed(f)
-	}
+func newInput(s *stdio) *input {
+	in := &input{file: s.stdin, tty: s.tty != nil}
+	in.more.L = &in.mu
 	return in
 }
 
-// feed writes the queue to f and closes it at the end.
-func (in *input) feed(f *os.File) {
-	defer func() { _ = f.Close() }()
-	for b := in.next(); b != nil; b = in.next() {
-		_, err := f.Write(b)
-		in.taken(len(b))
-		if err != nil {
-			in.close() // the process reads no more: what still comes is dropped
-			return
-		}
+// push queues a copy of b; false when the host overran the window.
+func (in *input) push(b []byte) bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.queued += len(b); in.queued > wire.StdinWindow || in.file == nil || in.eof {
+		return false
 	}
+	in.queue = append(in.queue, append([]byte(nil), b...))
+	in.more.Signal()
+	return true
 }
 
-// next waits for the next bytes; nil: the input has ended.
+// finish marks the end of the input.
+func (in *input) finish() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.eof = true
+	in.more.Signal()
+}
+
+// end lets feed return; the file is closed by its owner.
+func (in *input) end() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.ended = true
+	in.more.Signal()
+}
+
+// next returns what is to be written next; nil at the end.
 func (in *input) next() []byte {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	for len(in.queue) == 0 && !in.closed {
-		in.some.Wait()
+	for len(in.queue) == 0 && !in.eof && !in.ended {
+		in.more.Wait()
 	}
-	if len(in.queue) == 0 {
+	if in.ended || len(in.queue) == 0 {
 		return nil
 	}
 	b := in.queue[0]
+	in.queue[0] = nil
 	in.queue = in.queue[1:]
 	return b
 }
 
-// taken tells the host that n bytes have left the queue.
-func (in *input) taken(n int) {
-	in.mu.Lock()
-	in.size -= n
-	in.mu.Unlock()
-	_ = in.acks.Write(wire.FrameStdinAck, binary.BigEndian.AppendUint32(nil, uint32(n))) // a link that ended needs none
-}
-
-// write queues a copy of p. After close it drops it, and takes it as read.
-func (in *input) write(p []byte) error {
-	in.mu.Lock()
-	in.size += len(p)
-	size, closed := in.size, in.closed
-	if !closed && len(p) > 0 {
-		in.queue = append(in.queue, append([]byte(nil), p...))
-		in.some.Broadcast()
+// feed feeds the process until its input or itself ends. A process that
+// closed its input still takes it: what it does not want is dropped.
+func (in *input) feed(stream net.Conn) {
+	broken := false
+	for b := in.next(); b != nil; b = in.next() {
+		if !broken {
+			_, err := in.file.Write(b)
+			broken = err != nil
+		}
+		in.mu.Lock()
+		in.queued -= len(b)
+		in.mu.Unlock()
+		if _, err := stream.Write(wire.CreditFrame(len(b))); err != nil {
+			return
+		}
 	}
-	in.mu.Unlock()
-	if size > wire.StdinWindow {
-		return fmt.Errorf("%w: more input than its window", wire.ErrProtocol)
+	if in.tty {
+		endPTYInput(in.file)
+		return
 	}
-	if closed {
-		in.taken(len(p))
-	}
-	return nil
-}
-
-// close ends the input behind what is queued.
-func (in *input) close() {
-	in.mu.Lock()
-	defer in.mu.Unlock()
-	in.closed = true
-	in.some.Broadcast()
+	_ = in.file.Close()
 }

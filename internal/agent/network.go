@@ -1,114 +1,146 @@
 package agent
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"time"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
+	"os"
+	"strconv"
+	"strings"
 
 	"banger/internal/wire"
+
+	"golang.org/x/sys/unix"
 )
 
-// cardTime is how long the network card may take to appear.
-const cardTime = 5 * time.Second
+const (
+	interfacesDir = "/sys/class/net"
+	loopback      = "lo"
+)
 
-// setNetwork brings up loopback, and the one card with its static address and
-// default route, by netdevice(7) and route ioctls.
-func setNetwork(n *wire.Network) error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+// configureNetwork brings the loopback up, and the card if cfg is not nil.
+func configureNetwork(cfg *wire.Network) error {
+	n, err := openNetlink()
 	if err != nil {
-		return fmt.Errorf("opening a socket: %w", err)
-	}
-	defer func() { _ = unix.Close(fd) }()
-	if err := setAddress(fd, "lo", netip.MustParsePrefix("127.0.0.1/8")); err != nil {
 		return err
 	}
-	if n == nil {
+	defer n.close()
+	lo, err := interfaceIndex(loopback)
+	if err != nil {
+		return err
+	}
+	if err := n.linkUp(lo, 0); err != nil {
+		return fmt.Errorf("bringing %s up: %w", loopback, err)
+	}
+	if cfg == nil {
 		return nil
 	}
-	prefix, err := netip.ParsePrefix(n.Address)
-	if err != nil || !prefix.Addr().Is4() {
-		return fmt.Errorf("network address %q: an IPv4 CIDR is needed", n.Address)
-	}
-	card, err := awaitCard(n.MAC)
+	card, err := findCard(interfacesDir, cfg.MAC)
 	if err != nil {
 		return err
 	}
-	if err := setAddress(fd, card, prefix); err != nil {
-		return err
-	}
-	return addDefaultRoute(fd, n.Gateway)
-}
-
-// awaitCard returns the name of the card with that MAC address.
-func awaitCard(mac string) (string, error) {
-	for began := time.Now(); ; time.Sleep(time.Millisecond) {
-		cards, err := net.Interfaces()
-		if err != nil {
-			return "", fmt.Errorf("listing network cards: %w", err)
-		}
-		for _, c := range cards {
-			if c.HardwareAddr.String() == mac {
-				return c.Name, nil
-			}
-		}
-		if time.Since(began) > cardTime {
-			return "", fmt.Errorf("no network card %s has appeared", mac)
-		}
-	}
-}
-
-// setAddress gives a card its address and switches it on.
-func setAddress(fd int, card string, prefix netip.Prefix) error {
-	mask := net.CIDRMask(prefix.Bits(), 32)
-	err := errors.Join(
-		cardIoctl(fd, card, unix.SIOCSIFADDR, func(r *unix.Ifreq) error { return r.SetInet4Addr(prefix.Addr().AsSlice()) }),
-		cardIoctl(fd, card, unix.SIOCSIFNETMASK, func(r *unix.Ifreq) error { return r.SetInet4Addr(mask) }),
-		cardIoctl(fd, card, unix.SIOCSIFFLAGS, func(r *unix.Ifreq) error {
-			r.SetUint16(unix.IFF_UP | unix.IFF_RUNNING)
-			return nil
-		}),
-	)
-	if err != nil {
-		return fmt.Errorf("setting up network card %s: %w", card, err)
+	if err := n.configureCard(card, cfg); err != nil {
+		return fmt.Errorf("configuring %s: %w", card, err)
 	}
 	return nil
 }
 
-func cardIoctl(fd int, card string, request uint, set func(*unix.Ifreq) error) error {
-	r, err := unix.NewIfreq(card)
+// configureCard gives a card its address, and the guest its default route.
+func (n *netlink) configureCard(card string, cfg *wire.Network) error {
+	index, err := interfaceIndex(card)
 	if err != nil {
 		return err
 	}
-	if err := set(r); err != nil {
+	prefix, err := netip.ParsePrefix(cfg.Address)
+	if err != nil {
 		return err
 	}
-	return unix.IoctlIfreq(fd, request, r)
-}
-
-// rtentry is struct rtentry of linux/route.h on 64-bit machines.
-type rtentry struct {
-	_       uint64
-	dst     unix.RawSockaddrInet4
-	gateway unix.RawSockaddrInet4
-	genmask unix.RawSockaddrInet4
-	flags   uint16
-	_       [46]byte
-}
-
-func addDefaultRoute(fd int, gateway string) error {
-	gw, err := netip.ParseAddr(gateway)
-	if err != nil || !gw.Is4() {
-		return fmt.Errorf("gateway %q: an IPv4 address is needed", gateway)
+	if err := n.addAddress(index, prefix); err != nil {
+		return fmt.Errorf("adding address %v: %w", prefix, err)
 	}
-	any4 := unix.RawSockaddrInet4{Family: unix.AF_INET}
-	r := rtentry{dst: any4, gateway: unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: gw.As4()}, genmask: any4, flags: unix.RTF_UP | unix.RTF_GATEWAY}
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCADDRT, uintptr(unsafe.Pointer(&r))); errno != 0 {
-		return fmt.Errorf("adding the default route: %w", errno)
+	if err := n.linkUp(index, cfg.MTU); err != nil {
+		return fmt.Errorf("bringing it up: %w", err)
+	}
+	if cfg.Gateway == "" {
+		return nil
+	}
+	gateway, err := netip.ParseAddr(cfg.Gateway)
+	if err != nil {
+		return err
+	}
+	if err := n.addDefaultRoute(index, gateway); err != nil {
+		return fmt.Errorf("adding the default route via %v: %w", gateway, err)
 	}
 	return nil
+}
+
+// linkUp sets a link up, and its MTU when that is not 0.
+func (n *netlink) linkUp(index uint32, mtu int) error {
+	ne := binary.NativeEndian
+	info := make([]byte, unix.SizeofIfInfomsg) // family, type, index, flags, change
+	ne.PutUint32(info[4:], index)
+	ne.PutUint32(info[8:], unix.IFF_UP)
+	ne.PutUint32(info[12:], unix.IFF_UP)
+	var attrs []attribute
+	if mtu != 0 {
+		attrs = append(attrs, attribute{unix.IFLA_MTU, ne.AppendUint32(nil, uint32(mtu))})
+	}
+	return n.request(unix.RTM_NEWLINK, 0, info, attrs...)
+}
+
+func (n *netlink) addAddress(index uint32, p netip.Prefix) error {
+	addr := p.Addr().AsSlice()
+	info := []byte{family(p.Addr()), byte(p.Bits()), 0, unix.RT_SCOPE_UNIVERSE} // struct ifaddrmsg
+	info = binary.NativeEndian.AppendUint32(info, index)
+	return n.request(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, info,
+		attribute{unix.IFA_LOCAL, addr}, attribute{unix.IFA_ADDRESS, addr})
+}
+
+func (n *netlink) addDefaultRoute(index uint32, gateway netip.Addr) error {
+	info := make([]byte, unix.SizeofRtMsg)
+	info[0] = family(gateway)
+	info[4], info[5], info[7] = unix.RT_TABLE_MAIN, unix.RTPROT_BOOT, unix.RTN_UNICAST
+	return n.request(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|unix.NLM_F_REPLACE, info,
+		attribute{unix.RTA_GATEWAY, gateway.AsSlice()},
+		attribute{unix.RTA_OIF, binary.NativeEndian.AppendUint32(nil, index)})
+}
+
+func family(a netip.Addr) byte {
+	if a.Is4() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
+}
+
+func interfaceIndex(name string) (uint32, error) {
+	i, err := readInt(interfacesDir + "/" + name + "/ifindex")
+	return uint32(i), err
+}
+
+// findCard returns the name of the interface below dir with this address; of
+// the only one there is beside the loopback when mac is "".
+func findCard(dir, mac string) (string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	var cards []string
+	for _, e := range entries {
+		b, err := os.ReadFile(dir + "/" + e.Name() + "/address")
+		if err != nil || e.Name() == loopback {
+			continue
+		}
+		if strings.EqualFold(strings.TrimSpace(string(b)), mac) {
+			return e.Name(), nil
+		}
+		cards = append(cards, e.Name())
+	}
+	switch {
+	case mac != "":
+		return "", errors.New("no network card has the address " + strconv.Quote(mac))
+	case len(cards) != 1:
+		return "", fmt.Errorf("%d network cards where one is expected", len(cards))
+	}
+	return cards[0], nil
 }

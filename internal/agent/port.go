@@ -1,133 +1,84 @@
 package agent
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"strings"
-	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"banger/internal/wire"
 )
 
 const (
-	// portTime is how long the port's device may take to appear.
-	portTime = 30 * time.Second
-	// portPoll is how long the port sleeps while no host is connected: there
-	// is nothing to wait on but the time.
-	portPoll = 200 * time.Millisecond
+	portName  = "banger.agent"
+	portsDir  = "/sys/class/virtio-ports"
+	portTime  = 10 * time.Second // for the port to appear
+	portPoll  = time.Millisecond
+	deviceDir = "/dev/"
 )
 
-// port is the virtio-serial port that the host's end of the wire is on. It is
-// never closed: the kernel throws away what the next host has already sent
-// when a port is closed (drivers/char/virtio_console.c, port_fops_release).
+// port is the guest's end of a virtio-serial port. It is opened once and
+// never closed: closing it would drop what the next host has sent already.
 type port struct {
-	f *os.File
-	r *bufio.Reader
+	*os.File
+	raw syscall.RawConn
 }
 
 // openPort waits for the port of that name and opens it.
-func openPort(name string, limit time.Duration) (*port, error) {
-	for began := time.Now(); time.Since(began) < limit; time.Sleep(time.Millisecond) {
-		dev, err := findPort(name)
-		if err != nil {
-			return nil, err
+func openPort(name string) (*port, error) {
+	for end := time.Now().Add(portTime); ; time.Sleep(portPoll) {
+		if device := findPort(name); device != "" {
+			return newPort(device)
 		}
-		if dev == "" {
-			continue
+		if time.Now().After(end) {
+			return nil, fmt.Errorf("finding the virtio port %s: none within %v", name, portTime)
 		}
-		fd, err := unix.Open(dev, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return nil, fmt.Errorf("opening %s: %w", dev, err)
-		}
-		f := os.NewFile(uintptr(fd), dev)
-		return &port{f: f, r: bufio.NewReaderSize(portReader{f}, 64<<10)}, nil
 	}
-	return nil, fmt.Errorf("no virtio-serial port %q has appeared within %s", name, limit)
 }
 
-// findPort returns the device of the port of that name, "" when there is none.
-func findPort(name string) (string, error) {
-	names, err := filepath.Glob("/sys/class/virtio-ports/*/name")
+// findPort returns the device of the port, or "" when there is none yet.
+func findPort(name string) string {
+	ports, err := os.ReadDir(portsDir)
 	if err != nil {
-		return "", err
+		return ""
 	}
-	for _, path := range names {
-		b, err := os.ReadFile(path)
+	for _, p := range ports {
+		b, err := os.ReadFile(portsDir + "/" + p.Name() + "/name")
 		if err == nil && strings.TrimSpace(string(b)) == name {
-			return "/dev/" + filepath.Base(filepath.Dir(path)), nil
+			return deviceDir + p.Name()
 		}
 	}
-	return "", nil
+	return ""
 }
 
-// serve waits for a host, and serves it until it goes.
-func (p *port) serve(s *Server) error {
-	if err := wire.HandshakeGuest(p.r, p.f); err != nil {
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			time.Sleep(portPoll)
-			return nil
-		}
+func newPort(device string) (*port, error) {
+	fd, err := unix.Open(device, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: device, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), device)
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &port{f, raw}, nil
+}
+
+// Close ends the session on the port: it wakes its reads and writes.
+func (p *port) Close() error { return p.SetDeadline(time.Unix(1, 0)) }
+
+// awaitHost waits until a host is there and has sent something. Without a host
+// the port can be read at once, and gives nothing; the poller tells of changes
+// alone, so that waiting costs no time of the processor.
+func (p *port) awaitHost() error {
+	if err := p.SetDeadline(time.Time{}); err != nil {
 		return err
 	}
-	link := &portLink{port: p}
-	_ = s.Serve(link) // however it ended, the next host may come
-	link.settle()
-	return nil
-}
-
-// portReader reads the port; no host on the other side is an end of file.
-type portReader struct{ f *os.File }
-
-func (r portReader) Read(b []byte) (int, error) {
-	n, err := r.f.Read(b)
-	if n == 0 && err == nil {
-		err = io.EOF
-	}
-	return n, err
-}
-
-// portLink is one host's use of the port. Closing it ends the use, not the
-// port.
-type portLink struct {
-	*port
-	reading sync.Mutex
-	mu      sync.Mutex
-	closed  bool
-}
-
-func (l *portLink) Read(b []byte) (int, error) {
-	l.reading.Lock()
-	defer l.reading.Unlock()
-	l.mu.Lock()
-	closed := l.closed
-	l.mu.Unlock()
-	if closed {
-		return 0, io.EOF
-	}
-	return l.r.Read(b)
-}
-
-func (l *portLink) Write(b []byte) (int, error) { return l.f.Write(b) }
-
-func (l *portLink) Close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.closed = true
-	return l.f.SetDeadline(time.Unix(1, 0)) // wakes a Read and a Write
-}
-
-// settle returns when nobody reads for this host any more, and makes the port
-// ready for the next.
-func (l *portLink) settle() {
-	_ = l.Close()
-	l.reading.Lock()
-	defer l.reading.Unlock()
-	_ = l.f.SetDeadline(time.Time{})
+	return p.raw.Read(func(fd uintptr) bool {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(fds, 0)
+		return err == nil && n > 0 && fds[0].Revents&(unix.POLLIN|unix.POLLHUP) == unix.POLLIN
+	})
 }

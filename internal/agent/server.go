@@ -1,131 +1,169 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io"
+	"net"
+	"os"
+	"runtime/debug"
 	"sync"
+	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"banger/internal/model"
 	"banger/internal/wire"
+
+	"golang.org/x/sys/unix"
 )
 
-// Options is what a Server is made of.
+// openTime bounds the wait for the first message of a stream.
+const openTime = 30 * time.Second
+
+// Options say what an agent is and does beside running processes.
 type Options struct {
 	Version string
-	Marks   *Marks
-	// Procs starts processes.
-	Procs *Procs
-	// Configure and Shutdown change the machine. They are functions, so that
-	// the rest can serve on a host, in tests.
-	Configure func(wire.Config) error
-	Shutdown  func(grace time.Duration)
-	// Console takes what detached processes print. It is written to by
-	// several at once.
-	ConsolePath string
+	// Configure does what the host asks for, once. No process is started
+	// before it has succeeded. nil: nothing needs doing.
+	Configure func(ctx context.Context, cfg wire.Config) error
+	// Shutdown switches the guest off. It is called once, when the processes
+	// are ended. nil: that was all.
+	Shutdown func()
+	// Prepare has the last word on how a process is started. May be nil.
+	Prepare func(attr *syscall.SysProcAttr)
+	// Marks are points of the boot. May be nil.
+	Marks func() []wire.Mark
+	// Console is what detached processes write to; "" is /dev/null.
+	Console string
+	// Log is told of errors that no host hears of. nil drops them.
+	Log func(err error)
+	// Init says that orphans become children of this process: all are reaped.
+	Init bool
 }
 
-// Server answers a host.
+// Server runs processes for a host, over one connection after the other.
 type Server struct {
-	opt Options
+	opts     Options
+	children *children
+	buffers  buffers
+	hangups  sync.WaitGroup // processes being ended because their host is gone
+	down     sync.WaitGroup // the shutdown
 
 	mu         sync.Mutex
-	configured bool
-
-	buffers buffers
+	configured progress
+	stopping   bool
 }
 
-// NewServer returns a Server.
-func NewServer(opt Options) *Server { return &Server{opt: opt} }
+// progress is how far the configuration of the guest is.
+type progress uint8
 
-// Serve answers the host on link, after the handshake, until it ends.
-func (s *Server) Serve(link io.ReadWriteCloser) error {
-	session, err := wire.NewGuestSession(link)
-	if err != nil {
-		return err
+const (
+	notBegun progress = iota
+	begun             // and not done, perhaps failed: half a guest is none
+	complete
+)
+
+// NewServer starts a server. Its user calls Close.
+func NewServer(opts Options) *Server {
+	if opts.Console == "" {
+		opts.Console = os.DevNull
 	}
-	defer func() { _ = session.Close() }()
-	for {
-		stream, err := session.AcceptStream()
-		if err != nil {
-			return err
-		}
-		go s.answer(session, stream)
+	if opts.Log == nil {
+		opts.Log = func(error) {}
 	}
+	return &Server{opts: opts, children: newChildren(opts.Init)}
 }
 
-// answer serves one stream. A host that breaks the protocol loses the link.
-func (s *Server) answer(session *wire.Session, stream *wire.Stream) {
-	defer func() { _ = stream.Close() }()
-	var h wire.Header
-	err := wire.ReadMessage(stream, &h)
-	switch {
-	case err != nil:
-	case h.Kind == wire.KindControl && h.Control != nil:
-		err = s.control(stream, *h.Control)
-	case h.Kind == wire.KindExec && h.Exec != nil:
-		err = s.exec(session, stream, *h.Exec)
-	default:
-		err = fmt.Errorf("%w: a stream of kind %q", wire.ErrProtocol, h.Kind)
-	}
-	if errors.Is(err, wire.ErrProtocol) {
-		_ = session.Close()
-	}
-}
-
-func (s *Server) control(stream *wire.Stream, req wire.Request) error {
-	var resp wire.Response
-	var after func()
-	var err error
-	switch {
-	case req.Op == wire.OpHello:
-		resp.Hello = s.hello()
-	case req.Op == wire.OpConfigure && req.Config != nil:
-		err = s.configure(*req.Config)
-	case req.Op == wire.OpShutdown && req.Shutdown != nil:
-		grace := time.Duration(req.Shutdown.GraceMillis) * time.Millisecond
-		after = func() { s.opt.Shutdown(grace) }
-	default:
-		err = fmt.Errorf("unknown request %q", req.Op)
-	}
-	if err != nil {
-		resp.Error = err.Error()
-	}
-	err = wire.WriteMessage(stream, resp)
-	if after != nil {
-		_ = stream.Close() // the answer is on its way before anything ends
-		after()
-	}
-	return err
-}
-
-func (s *Server) hello() *wire.Hello {
-	var u unix.Utsname
-	_ = unix.Uname(&u)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return &wire.Hello{
-		Protocol:     wire.Version,
-		AgentVersion: s.opt.Version,
-		Kernel:       unix.ByteSliceToString(u.Release[:]),
-		Configured:   s.configured,
-		Marks:        s.opt.Marks.All(),
-	}
-}
-
-// configure happens once. After a failure the guest is of no use: the root
-// may be half set up.
-func (s *Server) configure(cfg wire.Config) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.configured {
-		return errors.New("the guest is configured already")
-	}
-	if err := s.opt.Configure(cfg); err != nil {
-		return err
-	}
-	s.configured = true
+// Close kills the processes that still run, the detached ones too, and waits
+// for their end, though not for ever. No ServeConn may be under way.
+func (s *Server) Close() error {
+	s.children.signalAll(unix.SIGKILL)
+	s.quiet(killTime)
+	s.hangups.Wait()
+	s.down.Wait()
+	s.children.stop()
 	return nil
+}
+
+// ServeConn waits for a host on conn, serves it, and returns when the link is
+// gone or ctx ends, with conn closed. The host's processes that were not
+// detached get SIGHUP then, and after a grace SIGKILL.
+func (s *Server) ServeConn(ctx context.Context, conn wire.Conn) error {
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	defer conn.Close()
+	session, err := wire.Accept(conn)
+	if err != nil {
+		return errors.Join(ctx.Err(), err)
+	}
+	var streams sync.WaitGroup
+	defer streams.Wait()
+	defer session.Close()
+	places := make(chan struct{}, wire.MaxStreams)
+	for {
+		stream, err := session.Accept()
+		if err != nil {
+			return errors.Join(ctx.Err(), err)
+		}
+		select {
+		case places <- struct{}{}:
+		case <-session.Done():
+			return errors.Join(ctx.Err(), session.Err())
+		}
+		streams.Go(func() {
+			defer func() { <-places }()
+			s.serveStream(ctx, session, stream)
+		})
+	}
+}
+
+// serveStream serves one stream. A violation ends the link; any other error
+// concerns this stream alone, and its host knows.
+func (s *Server) serveStream(ctx context.Context, session *wire.Session, stream net.Conn) {
+	defer stream.Close()
+	defer func() {
+		if r := recover(); r != nil { // one request must not end the guest
+			s.opts.Log(fmt.Errorf("panic: %v\n%s", r, debug.Stack()))
+		}
+	}()
+	err := s.dispatch(ctx, stream)
+	if errors.Is(err, wire.ErrViolation) {
+		s.opts.Log(fmt.Errorf("dropping the host: %w", err))
+		session.Fail(err)
+	}
+}
+
+func (s *Server) dispatch(ctx context.Context, stream net.Conn) error {
+	if err := stream.SetReadDeadline(time.Now().Add(openTime)); err != nil {
+		return err
+	}
+	var open wire.Open
+	if err := wire.ReadMessage(stream, &open); err != nil {
+		return err
+	}
+	if err := stream.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
+	switch {
+	case open.Kind == wire.KindControl && open.Request != nil:
+		return s.serveControl(ctx, stream, open.Request)
+	case open.Kind == wire.KindExec && open.Exec != nil:
+		return s.serveExec(stream, open.Exec)
+	default:
+		return fmt.Errorf("%w: stream of kind %.40q", wire.ErrViolation, open.Kind)
+	}
+}
+
+// ready tells why no process can be started.
+func (s *Server) ready() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.configured != complete:
+		return model.Errorf(model.CodeConflict, "the guest is not configured yet")
+	case s.stopping:
+		return model.Errorf(model.CodeConflict, "the guest is shutting down")
+	default:
+		return nil
+	}
 }

@@ -2,56 +2,53 @@ package agent
 
 import (
 	"os"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// maxGrace bounds what a host may ask for.
-const maxGrace = time.Hour
+// pollTime is between two looks at whether all processes have ended.
+const pollTime = 10 * time.Millisecond
 
-// powerOff ends all processes, writes everything to disk and switches the
-// machine off. Signals to -1 reach all processes but PID 1 (kill(2)).
-func powerOff(grace time.Duration) {
-	grace = min(max(grace, 0), maxGrace)
-	if grace > 0 {
-		_ = unix.Kill(-1, unix.SIGTERM)
-		_ = unix.Kill(-1, unix.SIGCONT)
-	}
-	for began := time.Now(); time.Since(began) < grace && processesLeft(); {
-		time.Sleep(5 * time.Millisecond)
-	}
-	_ = unix.Kill(-1, unix.SIGKILL)
-	unix.Sync()
-	if err := unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
-		unix.Sync() // something still writes: the journal has to do
-	}
-	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF); err != nil {
-		complain(err)
+// endProcesses ends all processes: as PID 1 those of the guest, otherwise the
+// groups that the server started.
+//
+//	SIGTERM  and on terminals SIGHUP: their shells ignore SIGTERM
+//	wait     for their end, at most grace
+//	SIGKILL
+//	wait     at most killTime: what is stuck in the kernel stays
+func (s *Server) endProcesses(grace time.Duration) {
+	s.broadcast(unix.SIGTERM)
+	s.children.hangUpTerminals()
+	s.broadcast(unix.SIGCONT) // the stopped ones are to act on it too
+	if !s.quiet(grace) {
+		s.broadcast(unix.SIGKILL)
+		s.quiet(killTime)
 	}
 }
 
-// processesLeft says whether a process other than PID 1 and the kernel's own
-// is left. A kernel thread and a zombie have no command line.
-func processesLeft() bool {
-	dir, err := os.Open("/proc")
-	if err != nil {
-		return false
+func (s *Server) broadcast(sig unix.Signal) {
+	if os.Getpid() == 1 {
+		_ = unix.Kill(-1, sig) // all but init
+		return
 	}
-	defer func() { _ = dir.Close() }()
-	names, err := dir.Readdirnames(-1)
-	if err != nil {
-		return false
-	}
-	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil || pid == 1 {
-			continue
-		}
-		if line, err := os.ReadFile("/proc/" + name + "/cmdline"); err == nil && len(line) > 0 {
-			return true
+	s.children.signalAll(sig)
+}
+
+// quiet waits until no process is left, at most d.
+func (s *Server) quiet(d time.Duration) bool {
+	for end := time.Now().Add(d); !s.children.none(); time.Sleep(pollTime) {
+		if time.Now().After(end) {
+			return false
 		}
 	}
-	return false
+	return true
+}
+
+// switchOff makes the disk consistent and ends the machine.
+func switchOff() error {
+	unix.Sync()
+	_ = unix.Mount("", "/", "", unix.MS_REMOUNT|unix.MS_RDONLY, "") // the journal replays what this cannot
+	unix.Sync()
+	return unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 }

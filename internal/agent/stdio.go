@@ -1,146 +1,134 @@
 package agent
 
 import (
-	"errors"
-	"fmt"
 	"os"
 
-	"github.com/creack/pty"
-	"golang.org/x/sys/unix"
-
-	"banger/internal/model"
 	"banger/internal/wire"
+
+	"golang.org/x/sys/unix"
 )
 
-// stdio is a process's standard files: the child's ends and ours.
+// stdio is the standard input and output of one process: what it is given,
+// and the agent's ends of that.
 type stdio struct {
-	tty            bool
-	childIn        *os.File
-	childOut       *os.File
-	childErr       *os.File
-	stdin          *os.File // ours; nil without input
-	stdout, stderr *os.File // ours; stderr nil with a terminal, both when detached
+	child   [3]*os.File
+	stdin   *os.File // nil: the input is empty
+	tty     *os.File // the terminal, which then is stdin and the output too
+	outputs []output
 }
 
-// openStdio makes the files that a request asks for.
-func (s *Server) openStdio(req wire.ExecRequest, cmd command) (*stdio, error) {
+// output is an end that a process writes to.
+type output struct {
+	file  *os.File
+	frame wire.FrameType
+}
+
+// openStdio makes the ends that req asks for. Output of a detached process
+// goes to console.
+func openStdio(req *wire.ExecRequest, console string) (*stdio, error) {
+	s := &stdio{}
+	var err error
 	switch {
 	case req.Detach:
-		return openDetached(s.opt.ConsolePath)
+		err = s.openDetached(console)
 	case req.TTY:
-		return openTTY(req, cmd)
+		err = s.openTerminal(req)
 	default:
-		return openPipes(req.Stdin)
+		err = s.openPipes(req)
 	}
-}
-
-func openDetached(console string) (*stdio, error) {
-	in, err := os.Open(os.DevNull)
 	if err != nil {
+		s.closeChild()
+		s.close()
 		return nil, err
 	}
-	out, err := os.OpenFile(console, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		_ = in.Close()
-		return nil, err
-	}
-	return &stdio{childIn: in, childOut: out, childErr: out}, nil
+	return s, nil
 }
 
-// openTTY makes a pseudoterminal that belongs to the user.
-func openTTY(req wire.ExecRequest, cmd command) (*stdio, error) {
-	master, slave, err := pty.Open()
+func (s *stdio) openDetached(console string) error {
+	in, err := os.OpenFile(os.DevNull, os.O_RDONLY, 0)
 	if err != nil {
-		return nil, fmt.Errorf("opening a terminal: %w", err)
+		return err
 	}
-	const ttyGroup = 5 // Debian's and most others' group tty
-	if os.Getuid() == 0 {
-		err = errors.Join(slave.Chown(int(cmd.who.uid), ttyGroup), slave.Chmod(0o620))
-	}
-	f := &stdio{tty: true, childIn: slave, childOut: slave, childErr: slave, stdout: master}
-	if err == nil {
-		f.stdin, err = dup(master)
-	}
+	s.child[0] = in
+	out, err := os.OpenFile(console, os.O_WRONLY|unix.O_NOCTTY, 0)
 	if err != nil {
-		f.closeAll()
-		return nil, fmt.Errorf("opening a terminal: %w", err)
+		return err
 	}
-	if req.Size != nil {
-		f.resize(*req.Size)
-	}
-	return f, nil
+	s.child[1], s.child[2] = out, out
+	return nil
 }
 
-func openPipes(withInput bool) (*stdio, error) {
-	f := &stdio{}
-	var err error
-	if withInput {
-		f.childIn, f.stdin, err = os.Pipe()
+func (s *stdio) openTerminal(req *wire.ExecRequest) error {
+	master, slave, err := openPTY(req.Size)
+	if err != nil {
+		return err
+	}
+	s.child = [3]*os.File{slave, slave, slave}
+	s.tty = master
+	s.outputs = []output{{master, wire.FrameStdout}}
+	if req.Stdin {
+		s.stdin = master
+	}
+	return nil
+}
+
+func (s *stdio) openPipes(req *wire.ExecRequest) (err error) {
+	if !req.Stdin {
+		s.child[0], err = os.OpenFile(os.DevNull, os.O_RDONLY, 0)
 	} else {
-		f.childIn, err = os.Open(os.DevNull)
-	}
-	if err == nil {
-		f.stdout, f.childOut, err = os.Pipe()
-	}
-	if err == nil {
-		f.stderr, f.childErr, err = os.Pipe()
+		s.child[0], s.stdin, err = os.Pipe()
 	}
 	if err != nil {
-		f.closeAll()
-		return nil, fmt.Errorf("making pipes: %w", err)
+		return err
 	}
-	return f, nil
-}
-
-// child returns the descriptors that the process gets as 0, 1 and 2.
-func (f *stdio) child() []uintptr {
-	return []uintptr{f.childIn.Fd(), f.childOut.Fd(), f.childErr.Fd()}
-}
-
-// outputs returns what is read from the process.
-func (f *stdio) outputs() map[wire.FrameType]*os.File {
-	out := map[wire.FrameType]*os.File{wire.FrameStdout: f.stdout}
-	if f.stderr != nil {
-		out[wire.FrameStderr] = f.stderr
+	for i, t := range []wire.FrameType{wire.FrameStdout, wire.FrameStderr} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return err
+		}
+		s.child[i+1] = w
+		s.outputs = append(s.outputs, output{r, t})
 	}
-	return out
+	return nil
 }
 
-func (f *stdio) resize(size model.WinSize) {
-	if f.tty {
-		_ = pty.Setsize(f.stdout, &pty.Winsize{Rows: size.Rows, Cols: size.Cols})
+// give makes uid the owner of what the process is given, so that it can open
+// it again as /dev/stdout or /dev/tty.
+func (s *stdio) give(uid uint32) {
+	if s.outputs == nil {
+		return // a detached process: these devices are everybody's
+	}
+	for i, f := range s.child {
+		if i > 0 || s.stdin != nil {
+			withFD(f, func(fd int) { _ = unix.Fchown(fd, int(uid), -1) })
+		}
 	}
 }
 
-func (f *stdio) closeChildEnds() { closeFiles(f.childIn, f.childOut, f.childErr) }
-
-func (f *stdio) closeAll() {
-	f.closeChildEnds()
-	closeFiles(f.stdin, f.stdout, f.stderr)
+// fds are the process's descriptors.
+func (s *stdio) fds() []uintptr {
+	fds := make([]uintptr, len(s.child))
+	for i, f := range s.child {
+		fds[i] = f.Fd() // makes the descriptor blocking, as programs expect
+	}
+	return fds
 }
 
-// dup returns another descriptor of the same open file.
-func dup(f *os.File) (*os.File, error) {
-	var fd int
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	var dupErr error
-	err = conn.Control(func(old uintptr) {
-		fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 3)
-	})
-	if err = errors.Join(err, dupErr); err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), f.Name()), nil
-}
-
-// closeFiles may be called again: closing twice is harmless.
-func closeFiles(files ...*os.File) {
-	for _, f := range files {
-		if f != nil {
+// closeChild closes the process's ends in this process.
+func (s *stdio) closeChild() {
+	for i, f := range s.child {
+		if f != nil && (i == 0 || f != s.child[i-1]) {
 			_ = f.Close()
 		}
+	}
+}
+
+// close closes the agent's ends; reads and writes of them end.
+func (s *stdio) close() {
+	for _, o := range s.outputs {
+		_ = o.file.Close()
+	}
+	if s.stdin != nil {
+		_ = s.stdin.Close() // a terminal a second time, which does nothing
 	}
 }

@@ -5,160 +5,174 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
-// account is who a process runs as.
+const (
+	maxUserDB = 4 << 20 // bytes read of /etc/passwd and of /etc/group
+	maxID     = 1<<32 - 2
+	maxGroups = 65536 // NGROUPS_MAX
+)
+
+// account is whom a process runs as.
 type account struct {
-	name     string
 	uid, gid uint32
 	groups   []uint32
+	name     string // "" when the image has no name for uid
 	home     string
 }
 
-const (
-	passwdPath = "/etc/passwd"
-	groupPath  = "/etc/group"
-	// maxAccounts bounds how much of a user database is read.
-	maxAccounts = 8 << 20
-)
-
-// maxID is the largest user or group id: (uid_t)-1 means "no change" to the
-// kernel (chown(2), setresuid(2)) and must never be taken for one.
-const maxID = 1<<32 - 2
-
-// lookupAccount resolves a user in the form of OCI's config.User: "", user,
-// uid, user:group, uid:gid, uid:group, user:gid. A uid that the image does
-// not know runs with group 0, as docker has it. The group is among the
-// supplementary ones too: else a program could drop it and gain by that what
-// the group is denied (CVE-2022-36109).
-func lookupAccount(user string) (account, error) {
-	name, group, hasGroup := strings.Cut(user, ":")
-	if name == "" {
-		name = "0"
-	}
-	a, err := lookupUser(name)
-	if err != nil {
-		return a, err
+// lookupAccount resolves a user as an OCI image names it: "", name or uid,
+// each with an optional :group or :gid, against passwd(5) and group(5) below
+// root. "" is root. A uid need not be listed; it then has the group 0 and the
+// home "/". Without a group given, those that list the user are added. The
+// first group is among the supplementary ones too: a program could drop it
+// otherwise, and gain what the group is denied (CVE-2022-36109).
+func lookupAccount(root, spec string) (account, error) {
+	user, group, hasGroup := strings.Cut(spec, ":")
+	a := account{home: "/"}
+	if err := a.setUser(root, user); err != nil {
+		return account{}, err
 	}
 	if hasGroup && group != "" {
-		if a.gid, err = lookupGroup(group); err != nil {
-			return a, err
-		}
+		err := a.setGroup(root, group)
 		a.groups = []uint32{a.gid}
+		return a, err
+	}
+	a.groups = []uint32{a.gid}
+	if a.name == "" {
 		return a, nil
 	}
-	groups, err := supplementary(a.name)
-	a.groups = append([]uint32{a.gid}, slices.DeleteFunc(groups, func(g uint32) bool { return g == a.gid })...)
-	return a, err
+	return a, a.addGroups(root)
 }
 
-func lookupUser(name string) (account, error) {
-	id, numeric, err := parseID(name)
-	if err != nil {
-		return account{}, fmt.Errorf("user %q: %w", name, err)
+// addGroups adds the groups that list the user.
+func (a *account) addGroups(root string) error {
+	return eachLine(root+"/etc/group", func(f []string) bool {
+		gid, err := parseID(field(f, 2))
+		if err == nil && !slices.Contains(a.groups, gid) && slices.Contains(strings.Split(field(f, 3), ","), a.name) {
+			a.groups = append(a.groups, gid)
+		}
+		return len(a.groups) < maxGroups
+	})
+}
+
+// setUser finds user, a name or a number, in the image's passwd.
+func (a *account) setUser(root, user string) error {
+	if user == "" {
+		user = "0"
 	}
-	found := account{home: "/"}
-	err = eachRecord(passwdPath, 7, func(f []string) bool {
-		uid, _, uidErr := parseID(f[2])
-		gid, _, gidErr := parseID(f[3])
-		if uidErr != nil || gidErr != nil || !(f[0] == name || numeric && uid == id) {
+	uid, numErr := parseID(user)
+	if errors.Is(numErr, strconv.ErrRange) {
+		return fmt.Errorf("user %s is over %d", user, uint32(maxID))
+	}
+	found := false
+	err := eachLine(root+"/etc/passwd", func(f []string) bool {
+		id, err := parseID(field(f, 2))
+		gid, gidErr := parseID(field(f, 3))
+		if err != nil || gidErr != nil || (numErr == nil && id != uid) || (numErr != nil && f[0] != user) {
 			return true
 		}
-		found = account{name: f[0], uid: uid, gid: gid, home: f[5]}
+		found = true
+		a.uid, a.gid, a.name = id, gid, f[0]
+		if home := field(f, 5); strings.HasPrefix(home, "/") {
+			a.home = home
+		}
 		return false
 	})
 	switch {
-	case err != nil:
-		return account{}, err
-	case found.name != "":
-		return found, nil
-	case !numeric:
-		return account{}, fmt.Errorf("the image has no user %q", name)
-	case id == 0:
-		return account{name: "root", home: "/root"}, nil
+	case err != nil || found:
+		return err
+	case numErr != nil:
+		return fmt.Errorf("user %q is not in the image's /etc/passwd", user)
 	}
-	found.uid = id
-	return found, nil
+	a.uid = uid
+	return nil
 }
 
-func lookupGroup(name string) (uint32, error) {
-	id, numeric, err := parseID(name)
-	if err != nil {
-		return 0, fmt.Errorf("group %q: %w", name, err)
+// setGroup finds group, a name or a number, in the image's group file.
+func (a *account) setGroup(root, group string) error {
+	gid, err := parseID(group)
+	if err == nil {
+		a.gid = gid
+		return nil
 	}
-	if numeric {
-		return id, nil
+	if errors.Is(err, strconv.ErrRange) {
+		return fmt.Errorf("group %s is over %d", group, uint32(maxID))
 	}
 	found := false
-	err = eachRecord(groupPath, 4, func(f []string) bool {
-		if f[0] != name {
+	err = eachLine(root+"/etc/group", func(f []string) bool {
+		id, err := parseID(field(f, 2))
+		if err != nil || f[0] != group {
 			return true
 		}
-		id, found, err = parseID(f[2])
+		found, a.gid = true, id
 		return false
 	})
 	if err == nil && !found {
-		err = fmt.Errorf("the image has no group %q", name)
+		err = fmt.Errorf("group %q is not in the image's /etc/group", group)
 	}
-	return id, err
+	return err
 }
 
-// supplementary returns the groups that list a user as a member.
-func supplementary(user string) ([]uint32, error) {
-	var groups []uint32
-	if user == "" {
-		return nil, nil
+// parseID reads a uid or gid. ErrRange: it is a number, but no id; 2^32-1 is
+// none, since chown(2) and setresuid(2) take it for "leave as it is".
+func parseID(s string) (uint32, error) {
+	id, err := strconv.ParseUint(s, 10, 32)
+	if err == nil && id > maxID {
+		err = strconv.ErrRange
 	}
-	err := eachRecord(groupPath, 4, func(f []string) bool {
-		for member := range strings.SplitSeq(f[3], ",") {
-			if member == user {
-				if gid, ok, err := parseID(f[2]); ok && err == nil {
-					groups = append(groups, gid)
-				}
-			}
-		}
-		return len(groups) < 1024
-	})
-	return groups, err
+	return uint32(id), err
 }
 
-// parseID reads a decimal id. numeric is false for a name.
-func parseID(s string) (id uint32, numeric bool, err error) {
-	if s == "" || strings.Trim(s, "0123456789") != "" {
-		if strings.HasPrefix(s, "-") && strings.Trim(s[1:], "0123456789") == "" && len(s) > 1 {
-			return 0, false, errors.New("an id is not negative")
-		}
-		return 0, false, nil
+func field(f []string, i int) string {
+	if i < len(f) {
+		return f[i]
 	}
-	v, err := strconv.ParseUint(s, 10, 64)
-	if err != nil || v > maxID {
-		return 0, true, fmt.Errorf("ids go up to %d", uint32(maxID))
-	}
-	return uint32(v), true, nil
+	return ""
 }
 
-// eachRecord calls visit with the fields of each line until it returns false.
-// A file that is missing has no records.
-func eachRecord(path string, fields int, visit func([]string) bool) error {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO must not block
-	if errors.Is(err, os.ErrNotExist) {
+// eachLine calls use with the fields of each line until it returns false. A
+// file that is missing is empty; one that is no regular file is an error.
+func eachLine(path string, use func(fields []string) bool) error {
+	f, err := openRegular(path)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer func() { _ = f.Close() }()
-	lines := bufio.NewScanner(io.LimitReader(f, maxAccounts))
-	lines.Buffer(nil, 256<<10)
+	defer f.Close()
+	lines := bufio.NewScanner(io.LimitReader(f, maxUserDB))
+	lines.Buffer(nil, maxUserDB)
 	for lines.Scan() {
-		if rec := strings.Split(lines.Text(), ":"); len(rec) >= fields && !visit(rec) {
-			return nil
+		if fields := strings.Split(lines.Text(), ":"); fields[0] != "" && !use(fields) {
+			break
 		}
 	}
 	return lines.Err()
+}
+
+// openRegular opens a file of the image, which may have put a device or a
+// pipe in its place.
+func openRegular(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", path)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
 }

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -11,116 +12,145 @@ import (
 	"banger/internal/wire"
 )
 
-// Client is a link to one agent. Its methods may be called side by side.
+// Times that bound control calls, beside the caller's own.
+const (
+	controlTimeout   = 30 * time.Second
+	configureTimeout = 5 * time.Minute // growing a filesystem takes its time
+)
+
+// Client talks to the agent of one guest. Its methods may be called at the
+// same time.
 type Client struct {
 	session *wire.Session
+	execs   chan struct{} // a place for each process
 }
 
-// Connect shakes hands on conn, for as long as ctx lasts, and begins the
-// multiplexer. conn is the Client's from here on; it is closed on error.
+// Connect performs the handshake on conn, repeating itself until an agent
+// answers or ctx ends, and starts the multiplexer. The caller bounds ctx: a
+// guest that never boots never answers. On error conn is closed; afterwards
+// it belongs to the Client.
 func Connect(ctx context.Context, conn net.Conn) (*Client, error) {
-	link, err := wire.HandshakeHost(ctx, conn)
+	var nonce wire.Nonce
+	if _, err := rand.Read(nonce[:]); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	session, err := wire.Connect(ctx, conn, nonce)
 	if err != nil {
-		_ = conn.Close()
 		return nil, err
 	}
-	session, err := wire.NewHostSession(link)
-	if err != nil {
-		_ = conn.Close()
-		return nil, fmt.Errorf("beginning the multiplexer: %w", err)
-	}
-	return &Client{session: session}, nil
+	return &Client{session: session, execs: make(chan struct{}, wire.MaxExecs)}, nil
 }
 
-// Done is closed when the link is.
-func (c *Client) Done() <-chan struct{} { return c.session.CloseChan() }
+// Done is closed when the link to the agent is gone.
+func (c *Client) Done() <-chan struct{} { return c.session.Done() }
 
-// Close ends the link. Processes in the guest that have no terminal go on.
+// Err returns nil while the link is up, and afterwards why it ended.
+func (c *Client) Err() error { return c.session.Err() }
+
+// Close ends the link. Processes that were not detached are ended by the
+// agent.
 func (c *Client) Close() error { return c.session.Close() }
 
-// Hello asks the agent who it is.
+// Hello asks the agent who it is. An agent whose protocol this host does not
+// speak is CodeUnsupported.
 func (c *Client) Hello(ctx context.Context) (wire.Hello, error) {
-	resp, err := c.call(ctx, wire.Request{Op: wire.OpHello})
+	resp, err := c.control(ctx, controlTimeout, wire.Request{Op: wire.OpHello})
 	if err != nil {
-		return wire.Hello{}, err
+		return wire.Hello{}, fmt.Errorf("greeting the guest: %w", err)
 	}
-	if resp.Hello == nil {
-		return wire.Hello{}, fmt.Errorf("%w: a hello that says nothing", wire.ErrProtocol)
+	h := resp.Hello
+	if h == nil {
+		return wire.Hello{}, c.broken(fmt.Errorf("%w: hello without an answer", wire.ErrViolation))
 	}
-	if resp.Hello.Protocol != wire.Version {
-		return wire.Hello{}, model.Errorf(model.CodeUnsupported, "the agent speaks protocol %d, this daemon %d", resp.Hello.Protocol, wire.Version).
-			WithHint("restart the VM: it then boots with the agent of this version")
+	if err := h.Validate(); err != nil {
+		return wire.Hello{}, c.broken(err)
 	}
-	return *resp.Hello, nil
+	if h.Protocol != wire.Version && h.Protocol != wire.Version-1 {
+		return wire.Hello{}, model.Errorf(model.CodeUnsupported,
+			"the guest's agent %s speaks protocol %d, this host %d", h.AgentVersion, h.Protocol, wire.Version).
+			WithHint("stop and start the VM: it boots with this host's agent")
+	}
+	return *h, nil
 }
 
-// Configure makes the booted guest what cfg says.
+// Configure makes the booted guest usable: root filesystem, name, time,
+// network. It is done once per boot; a second time is CodeConflict.
 func (c *Client) Configure(ctx context.Context, cfg wire.Config) error {
-	_, err := c.call(ctx, wire.Request{Op: wire.OpConfigure, Config: &cfg})
-	return err
-}
-
-// Shutdown returns when the agent has begun to switch the guest off.
-func (c *Client) Shutdown(ctx context.Context, grace time.Duration) error {
-	_, err := c.call(ctx, wire.Request{Op: wire.OpShutdown, Shutdown: &wire.Shutdown{GraceMillis: grace.Milliseconds()}})
-	return err
-}
-
-// call makes one control call.
-func (c *Client) call(ctx context.Context, req wire.Request) (wire.Response, error) {
-	stream, stop, err := c.open(ctx, wire.Header{Kind: wire.KindControl, Control: &req})
-	if err != nil {
-		return wire.Response{}, err
+	if err := cfg.Validate(); err != nil {
+		return err
 	}
+	if _, err := c.control(ctx, configureTimeout, wire.Request{Op: wire.OpConfigure, Config: &cfg}); err != nil {
+		return fmt.Errorf("configuring the guest: %w", err)
+	}
+	return nil
+}
+
+// Shutdown asks the guest to end its processes, which have grace (to the
+// millisecond) between SIGTERM and SIGKILL, and to switch itself off. It
+// returns when the guest has accepted that.
+func (c *Client) Shutdown(ctx context.Context, grace time.Duration) error {
+	req := wire.Request{Op: wire.OpShutdown, Shutdown: &wire.Shutdown{GraceMillis: grace.Milliseconds()}}
+	if _, err := c.control(ctx, controlTimeout, req); err != nil {
+		return fmt.Errorf("shutting the guest down: %w", err)
+	}
+	return nil
+}
+
+// control makes one call on a stream of its own.
+func (c *Client) control(ctx context.Context, limit time.Duration, req wire.Request) (wire.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	stream, err := c.session.Open(ctx, &wire.Open{Kind: wire.KindControl, Request: &req})
+	if err != nil {
+		return wire.Response{}, c.explain(ctx, err)
+	}
+	defer closeStream(stream)
+	stop := interrupt(ctx, stream)
 	defer stop()
 	var resp wire.Response
 	if err := wire.ReadMessage(stream, &resp); err != nil {
 		return resp, c.explain(ctx, err)
 	}
-	if resp.Error != "" {
-		return resp, fmt.Errorf("the agent says: %s", model.Printable(cut(resp.Error)))
+	if resp.Fault != nil {
+		return resp, resp.Fault.Err()
 	}
 	return resp, nil
 }
 
-// open begins a stream. It ends with ctx; stop must be called.
-func (c *Client) open(ctx context.Context, h wire.Header) (stream *wire.Stream, stop func(), err error) {
-	stream, err = c.session.OpenStream()
-	if err != nil {
-		return nil, nil, c.explain(ctx, err)
-	}
-	unwatch := context.AfterFunc(ctx, func() { _ = stream.SetDeadline(time.Unix(1, 0)) })
-	stop = func() {
-		unwatch()
-		_ = stream.Close()
-	}
-	if err := wire.WriteMessage(stream, h); err != nil {
-		stop()
-		return nil, nil, c.explain(ctx, err)
-	}
-	return stream, stop, nil
-}
+// ErrLost is in the chain of errors of a link that ended: the guest, its
+// machine or its agent went away, or Close was called.
+var ErrLost = errors.New("the link to the guest's agent was lost")
 
-// ErrLost: the link to the agent has ended.
-var ErrLost = errors.New("the link to the agent was lost")
-
-// explain tells the caller's end and the link's end from other errors. A
-// guest that breaks the protocol loses the link.
+// explain turns an error of a stream into the one to return: that of ctx when
+// it ended, a broken protocol, or ErrLost.
 func (c *Client) explain(ctx context.Context, err error) error {
 	switch {
+	case errors.Is(err, wire.ErrViolation):
+		return c.broken(err)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return &model.Error{Code: model.CodeTimeout, Msg: "the guest's agent did not answer in time", Err: ctx.Err()}
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case errors.Is(err, wire.ErrProtocol):
-		_ = c.session.Close()
-		return err
-	case c.session.IsClosed():
+		return ctx.Err()
+	default:
+		if cause := c.session.Err(); cause != nil {
+			err = cause
+		}
 		return fmt.Errorf("%w: %w", ErrLost, err)
 	}
-	return err
 }
 
-// cut bounds a text that comes from a guest.
-func cut(s string) string {
-	const most = 4096
-	return s[:min(len(s), most)]
+// broken ends the link to an agent that does not keep to the protocol.
+func (c *Client) broken(err error) error {
+	c.session.Fail(err)
+	return model.Errorf(model.CodeBoot, "the guest's agent broke the protocol: %w", err).
+		WithHint("do not trust this guest; stop it")
 }
+
+// interrupt wakes all reads and writes of stream when ctx ends.
+func interrupt(ctx context.Context, stream net.Conn) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { _ = stream.SetDeadline(time.Unix(1, 0)) })
+}
+
+// closeStream says goodbye without holding up the caller: a link that does not
+// move, as that of a paused guest, holds up the multiplexer.
+func closeStream(stream net.Conn) { go func() { _ = stream.Close() }() }

@@ -1,219 +1,210 @@
 package guest
 
 import (
-	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"sync"
+	"net"
 	"time"
 
 	"banger/internal/model"
 	"banger/internal/wire"
 )
 
-// Stdio is where a process's bytes come from and go to. Stdin nil is an empty
-// input; with a terminal all output is on Stdout. Resize and Signals may be
-// nil and may be closed.
+// lingerTimeout bounds how long Exec waits, after ctx ended, for a write to
+// the caller's Stdout or Stderr that does not return.
+const lingerTimeout = 5 * time.Second
+
+// Stdio is the host's side of a process. Stdin nil is an empty input; nil
+// writers drop what they are given. With a terminal all output is on Stdout.
+// Resize and Signals may be nil and may be closed.
+//
+// A Stdin with a SetReadDeadline method (net.Conn, os.File of a pipe or
+// terminal) is woken when the process ends, and its deadline cleared. Any
+// other is left in its last Read until that returns; what it read is lost.
 type Stdio struct {
-	Stdin   io.Reader
-	Stdout  io.Writer
-	Stderr  io.Writer
-	Resize  <-chan model.WinSize
-	Signals <-chan string
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Resize         <-chan model.WinSize
+	Signals        <-chan string // INT, SIGTERM, ...
 }
 
-// killTime bounds the wait for a process that was told to die because its
-// caller has gone.
-const killTime = 2 * time.Second
-
-// Exec runs a process and returns how it ended. When ctx ends the process
-// group is killed and ctx's cause returned. A reader in Stdin that blocks is
-// left behind in its Read: the caller owns it.
+// Exec runs a process in the guest and returns how it ended. A process that
+// could not be started has the code 126 or 127 and Err set. When ctx ends the
+// process group is killed and ctx's error returned; when writing its output
+// fails, the group is killed and that error returned. With Detach it returns
+// as soon as the process runs.
+//
+//	check  the request; a free place among wire.MaxExecs
+//	open   a stream, the request in it
+//	pump   stdin within the agent's credit; resizes and signals; output
+//	end    exit status, or kill and leave
 func (c *Client) Exec(ctx context.Context, req wire.ExecRequest, stdio Stdio) (model.ExitStatus, error) {
-	// The stream must outlive ctx by the frame that kills the process.
-	stream, stop, err := c.open(context.WithoutCancel(ctx), wire.Header{Kind: wire.KindExec, Exec: &req})
-	if err != nil {
+	if err := req.Validate(); err != nil {
 		return model.ExitStatus{}, err
 	}
-	defer stop()
-	frames := wire.NewFrameWriter(stream)
-	unwatch := context.AfterFunc(ctx, func() {
-		_ = stream.SetDeadline(time.Now().Add(killTime))
-		_ = frames.Write(wire.FrameSignal, []byte("KILL"))
-	})
-	defer unwatch()
-
-	done := make(chan struct{})
-	defer close(done)
-	window := newWindow()
-	defer window.close()
-	switch {
-	case req.Stdin && stdio.Stdin != nil:
-		go sendStdin(frames, stdio.Stdin, window)
-	case req.Stdin:
-		_ = frames.Write(wire.FrameStdinClose, nil)
+	select {
+	case c.execs <- struct{}{}:
+		defer func() { <-c.execs }()
+	default:
+		return model.ExitStatus{}, model.Errorf(model.CodeLimit, "%d processes are attached to this guest already", wire.MaxExecs)
 	}
-	go sendEvents(frames, stdio, done)
-
-	status, err := receive(bufio.NewReaderSize(stream, wire.MaxFrame), stdio, window)
-	if ctx.Err() != nil {
-		return model.ExitStatus{}, context.Cause(ctx)
-	}
+	stream, err := c.session.Open(ctx, &wire.Open{Kind: wire.KindExec, Exec: &req})
 	if err != nil {
 		return model.ExitStatus{}, c.explain(ctx, err)
 	}
-	return status, nil
+	p := &process{stream: stream, stdio: stdio, credit: newCredit(wire.StdinWindow), done: make(chan struct{})}
+	status, err := p.run(ctx, req.Stdin && !req.Detach)
+	if errors.Is(err, errLink) || errors.Is(err, wire.ErrViolation) {
+		err = c.explain(ctx, err)
+	}
+	return status, err
 }
 
-// sendStdin copies input until it, the process or the call ends. It sends no
-// more than the guest has room for.
-func sendStdin(frames *wire.FrameWriter, stdin io.Reader, window *window) {
-	buf := make([]byte, 32<<10)
+// Causes for which an exec stream ends early.
+var (
+	errLink   = errors.New("reading from the guest")
+	errOutput = errors.New("writing the process's output") // the caller's own writer
+)
+
+// process is the host's side of one exec stream.
+type process struct {
+	stream net.Conn
+	stdio  Stdio
+	credit *credit
+	done   chan struct{} // closed when the pumps are to end
+}
+
+// result is how a process ended.
+type result struct {
+	status model.ExitStatus
+	err    error
+}
+
+// run pumps until the process or ctx ends.
+func (p *process) run(ctx context.Context, stdin bool) (model.ExitStatus, error) {
+	killed := false
+	defer func() { go p.leave(killed) }()
+	defer close(p.done)
+	if stdin {
+		defer p.startStdin()()
+	}
+	go p.forward()
+	ended := make(chan result, 1)
+	go func() {
+		status, err := p.receive()
+		ended <- result{status, err}
+	}()
+	select {
+	case r := <-ended:
+		killed = errors.Is(r.err, errOutput)
+		return r.status, r.err
+	case <-ctx.Done():
+		killed = true
+		_ = p.stream.SetReadDeadline(time.Unix(1, 0))
+		await(ended, lingerTimeout) // for the last write to the caller's writers
+		return model.ExitStatus{}, ctx.Err()
+	}
+}
+
+// leave ends the stream, and the process group with it when kill is set. It
+// may take as long as the link needs.
+func (p *process) leave(kill bool) {
+	if kill {
+		_, _ = p.stream.Write(wire.SignalFrame("KILL"))
+	}
+	_ = p.stream.Close()
+}
+
+// await waits for ch, but no longer than limit.
+func await[T any](ch <-chan T, limit time.Duration) {
+	t := time.NewTimer(limit)
+	defer t.Stop()
+	select {
+	case <-ch:
+	case <-t.C:
+	}
+}
+
+// receive handles the agent's frames until the exit.
+func (p *process) receive() (model.ExitStatus, error) {
+	frames := wire.NewFrameReader(p.stream, wire.FromAgent)
 	for {
-		n, err := stdin.Read(buf)
-		if n > 0 && (!window.take(n) || frames.Write(wire.FrameStdin, buf[:n]) != nil) {
-			return
+		t, payload, err := frames.Next()
+		if err != nil {
+			return model.ExitStatus{}, fmt.Errorf("%w: %w", errLink, err)
+		}
+		switch t {
+		case wire.FrameStdout:
+			err = deliver(p.stdio.Stdout, payload)
+		case wire.FrameStderr:
+			err = deliver(p.stdio.Stderr, payload)
+		case wire.FrameCredit:
+			err = p.refill(payload)
+		case wire.FrameExit:
+			return wire.ParseExit(payload)
+		case wire.FrameError:
+			fault, err := wire.ParseError(payload)
+			if err != nil {
+				return model.ExitStatus{}, err
+			}
+			return model.ExitStatus{}, fault.Err()
 		}
 		if err != nil {
-			if errors.Is(err, io.EOF) {
-				_ = frames.Write(wire.FrameStdinClose, nil)
-			}
-			return
+			return model.ExitStatus{}, err
 		}
 	}
 }
 
-// window counts the input that the guest has room for.
-type window struct {
-	mu     sync.Mutex
-	more   sync.Cond
-	left   int
-	closed bool
-}
-
-func newWindow() *window {
-	w := &window{left: wire.StdinWindow}
-	w.more.L = &w.mu
-	return w
-}
-
-// take waits for room for n bytes; false: the call has ended.
-func (w *window) take(n int) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for w.left < n && !w.closed {
-		w.more.Wait()
+func deliver(w io.Writer, b []byte) error {
+	if w == nil {
+		return nil
 	}
-	w.left -= n
-	return !w.closed
-}
-
-// give returns room that a guest has acknowledged.
-func (w *window) give(payload []byte) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(payload) != 4 {
-		return fmt.Errorf("%w: an input acknowledgement of %d bytes", wire.ErrProtocol, len(payload))
+	if _, err := w.Write(b); err != nil {
+		return fmt.Errorf("%w: %w", errOutput, err)
 	}
-	n := binary.BigEndian.Uint32(payload)
-	if uint64(n)+uint64(w.left) > wire.StdinWindow {
-		return fmt.Errorf("%w: more input acknowledged than was sent", wire.ErrProtocol)
-	}
-	w.left += int(n)
-	w.more.Broadcast()
 	return nil
 }
 
-func (w *window) close() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.closed = true
-	w.more.Broadcast()
+func (p *process) refill(payload []byte) error {
+	n, err := wire.ParseCredit(payload)
+	if err != nil {
+		return err
+	}
+	if !p.credit.add(n) {
+		return fmt.Errorf("%w: credit beyond the window", wire.ErrViolation)
+	}
+	return nil
 }
 
-// sendEvents passes on signals and sizes of the terminal.
-func sendEvents(frames *wire.FrameWriter, stdio Stdio, done <-chan struct{}) {
-	resize, signals := stdio.Resize, stdio.Signals
-	for resize != nil || signals != nil {
-		var err error
+// forward passes resizes and signals on. The agent always reads, so these
+// writes do not wait for the process.
+func (p *process) forward() {
+	resize, signals := p.stdio.Resize, p.stdio.Signals
+	for {
+		var frame []byte
 		select {
-		case <-done:
+		case <-p.done:
 			return
 		case size, ok := <-resize:
 			if !ok {
 				resize = nil
 				continue
 			}
-			err = frames.WriteJSON(wire.FrameResize, size)
-		case sig, ok := <-signals:
+			frame = wire.ResizeFrame(size)
+		case name, ok := <-signals:
 			if !ok {
 				signals = nil
 				continue
 			}
-			err = frames.Write(wire.FrameSignal, []byte(sig))
+			if name == "" || len(name) > wire.MaxSignal {
+				continue // no such signal
+			}
+			frame = wire.SignalFrame(name)
 		}
-		if err != nil {
+		if _, err := p.stream.Write(frame); err != nil {
 			return
 		}
 	}
-}
-
-// errOutput: the caller's writer failed, not the guest.
-var errOutput = errors.New("writing output")
-
-// receive passes output on until the process has ended.
-func receive(r io.Reader, stdio Stdio, window *window) (model.ExitStatus, error) {
-	frames := wire.NewFrameReader(r)
-	for {
-		t, payload, err := frames.Next()
-		if errors.Is(err, io.EOF) {
-			return model.ExitStatus{}, io.ErrUnexpectedEOF
-		}
-		if err != nil {
-			return model.ExitStatus{}, err
-		}
-		switch t {
-		case wire.FrameStdout:
-			err = output(stdio.Stdout, payload)
-		case wire.FrameStderr:
-			err = output(stdio.Stderr, payload)
-		case wire.FrameStarted:
-		case wire.FrameStdinAck:
-			err = window.give(payload)
-		case wire.FrameExit:
-			return exitStatus(payload)
-		default:
-			err = fmt.Errorf("%w: frame type %d", wire.ErrProtocol, t)
-		}
-		if err != nil {
-			return model.ExitStatus{}, err
-		}
-	}
-}
-
-func output(w io.Writer, p []byte) error {
-	if w == nil {
-		return nil
-	}
-	if _, err := w.Write(p); err != nil {
-		return fmt.Errorf("%w: %w", errOutput, err)
-	}
-	return nil
-}
-
-// exitStatus decodes and bounds what a guest says of a process's end.
-func exitStatus(payload []byte) (model.ExitStatus, error) {
-	var s model.ExitStatus
-	if err := wire.DecodeFrame(payload, &s); err != nil {
-		return s, err
-	}
-	if s.Code < 0 || s.Code > 255 {
-		return s, fmt.Errorf("%w: exit code %d", wire.ErrProtocol, s.Code)
-	}
-	s.Err = cut(s.Err)
-	s.Signal = cut(s.Signal)
-	return s, nil
 }

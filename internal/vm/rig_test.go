@@ -1,14 +1,13 @@
 package vm_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +19,6 @@ import (
 	"banger/internal/vm"
 	"banger/internal/vmm"
 	"banger/internal/vmm/vmmtest"
-	"banger/internal/wire"
 )
 
 // rig is a VM service over a real store and a fake driver whose guests are
@@ -33,13 +31,16 @@ type rig struct {
 	ops     *operation.Service
 	fake    *vmmtest.Fake
 	catalog *catalog
+
+	mu     sync.Mutex
+	agents map[*vmmtest.Guest]*agent.Server
 }
 
 // newRig makes a rig with an image called app.
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	home := t.TempDir()
-	r := &rig{t: t, paths: model.Paths{
+	r := &rig{t: t, agents: map[*vmmtest.Guest]*agent.Server{}, paths: model.Paths{
 		State: filepath.Join(home, "s"), Cache: filepath.Join(home, "c"), Run: filepath.Join(home, "r"),
 	}}
 	r.fake = vmmtest.NewFake(r.serveGuest)
@@ -77,21 +78,21 @@ func (r *rig) restart() {
 	}
 }
 
-// serveGuest is the agent of a guest. Shutdown switches the guest off.
+// serveGuest is the agent of a guest, for one host after the other. Shutdown
+// switches the guest off.
 func (r *rig) serveGuest(g *vmmtest.Guest, conn net.Conn) {
-	in := bufio.NewReader(conn)
-	if wire.HandshakeGuest(in, conn) != nil {
-		return
+	_ = r.agentOf(g).ServeConn(r.t.Context(), conn)
+}
+
+func (r *rig) agentOf(g *vmmtest.Guest) *agent.Server {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.agents[g] == nil {
+		server := agent.NewServer(agent.Options{Version: "test", Shutdown: g.Poweroff})
+		r.t.Cleanup(func() { _ = server.Close() })
+		r.agents[g] = server
 	}
-	server := agent.NewServer(agent.Options{
-		Version: "test", Marks: &agent.Marks{}, Procs: agent.NewProcs(false), ConsolePath: os.DevNull,
-		Configure: func(wire.Config) error { return nil },
-		Shutdown:  func(time.Duration) { g.Poweroff() },
-	})
-	_ = server.Serve(struct {
-		io.Reader
-		io.WriteCloser
-	}{in, conn})
+	return r.agents[g]
 }
 
 // create makes a VM, and starts it.

@@ -4,159 +4,213 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
-	"net"
+	"os"
 	"time"
 )
 
-// The handshake makes a fresh link of a byte stream that outlives its users:
-// a virtio-serial port may still hold bytes of a dead session in either
-// direction, and tells neither side that the other was replaced.
+// Conn is what the wire runs over: a net.Conn on the host, a port in a guest.
+type Conn interface {
+	io.ReadWriteCloser
+	SetReadDeadline(t time.Time) error
+	SetWriteDeadline(t time.Time) error
+}
+
+// Nonce marks the records of one handshake. It is random and used once.
+type Nonce [16]byte
+
+// The handshake. The byte stream between host and guest outlives both of its
+// users, so either may find bytes of a dead session before it:
 //
-//	host                                 guest
-//	HELLO nonce, again each 200 ms  ──▶  (discards all until a HELLO)
-//	(discards all until its ACK)    ◀──  ACK nonce, for each HELLO
-//	START nonce, once               ──▶  (discards all until START of the last nonce)
-//	            the multiplexer follows on both sides
+//	host   repeats HELLO+nonce until it is answered
+//	agent  answers each HELLO with ACK and the same nonce
+//	host   sends START+nonce, once, and begins to multiplex
+//	agent  begins to multiplex after the START of the last nonce it saw
 //
-// Late ACKs of repeated HELLOs may follow on the host's side; they are told
-// from the multiplexer's frames by their first two bytes.
+// Both skip all that is no record of theirs. A record begins with 00 ff,
+// which no frame of the multiplexer does, so that the host can also tell the
+// answers to its later HELLOs from the first frame.
 const (
-	magicLen    = 8
-	nonceLen    = 16
-	helloMagic  = "\x00\xffbangH1"
-	ackMagic    = "\x00\xffbangA1"
-	startMagic  = "\x00\xffbangS1"
-	helloRepeat = 200 * time.Millisecond
-	bufferSize  = 64 << 10
+	magic      = "\x00\xffBNG"
+	magicHello = magic + "H"
+	magicAck   = magic + "A"
+	magicStart = magic + "S"
+
+	recordSize = len(magicHello) + len(Nonce{})
 )
 
-// HandshakeHost makes a link to the guest on conn; it waits for the guest
-// until ctx ends. The returned connection replaces conn.
-func HandshakeHost(ctx context.Context, conn net.Conn) (net.Conn, error) {
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	nonce := make([]byte, nonceLen)
-	_, _ = rand.Read(nonce)
+const (
+	helloEvery = 200 * time.Millisecond
+	helloFirst = 25 * time.Millisecond // the first is repeated sooner, and each later than the one before
+	// An agent that did not notice the end of its last session takes HELLOs
+	// for the rest of a frame. After so many of them, and twice, four times as
+	// many, the host sends more bytes than a frame has that are no frame.
+	flushAfter = 8 // about a second
+	flushSize  = muxHeader + maxMuxData + 1
+	bufferSize = 64 << 10
+)
 
-	done := make(chan struct{})
-	written := make(chan error, 1)
-	go func() { written <- repeatHello(conn, nonce, done) }()
-	r := bufio.NewReaderSize(conn, bufferSize)
-	ack := append([]byte(ackMagic), nonce...)
-	err := scanFor(r, ack)
-	close(done)
-	if writeErr := <-written; err == nil {
-		err = writeErr
-	}
-	if err == nil {
-		_, err = conn.Write(append([]byte(startMagic), nonce...))
-	}
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("waiting for the agent: %w", context.Cause(ctx))
-	}
-	if err != nil {
-		return nil, fmt.Errorf("shaking hands with the agent: %w", err)
-	}
-	return &hostConn{Conn: conn, r: r, ack: ack}, nil
-}
+func record(kind string, n Nonce) []byte { return append([]byte(kind), n[:]...) }
 
-func repeatHello(w io.Writer, nonce []byte, done <-chan struct{}) error {
-	hello := append([]byte(helloMagic), nonce...)
-	tick := time.NewTicker(helloRepeat)
-	defer tick.Stop()
+// nextRecord skips to the next record and returns it; it is still in r, and
+// must be discarded by its first byte alone when it turns out to be a record
+// that was cut, with another behind it.
+func nextRecord(r *bufio.Reader, skipped *int) ([]byte, error) {
 	for {
-		if _, err := w.Write(hello); err != nil {
-			return err
+		b, err := r.Peek(recordSize)
+		if err != nil {
+			return nil, err
 		}
-		select {
-		case <-done:
-			return nil
-		case <-tick.C:
+		if string(b[:len(magic)]) == magic {
+			return b, nil
+		}
+		if b, err = r.Peek(r.Buffered()); err != nil {
+			return nil, err
+		}
+		n := len(b)
+		if i := bytes.IndexByte(b[1:], magic[0]); i >= 0 {
+			n = i + 1
+		}
+		if *skipped += n; *skipped > maxStale {
+			return nil, violation("%d bytes and no record among them", maxStale)
+		}
+		if _, err := r.Discard(n); err != nil {
+			return nil, err
 		}
 	}
 }
 
-// scanFor discards bytes until want has been read.
-func scanFor(r io.ByteReader, want []byte) error {
-	tail := make([]byte, 0, len(want))
-	for !bytes.Equal(tail, want) {
-		b, err := r.ReadByte()
-		if err != nil {
-			return noEOF(err)
+// greet is the host's side of the handshake. It returns the reader that goes
+// on where the handshake ends.
+func greet(ctx context.Context, conn Conn, nonce Nonce) (*bufio.Reader, error) {
+	r := &host{conn: conn, r: bufio.NewReaderSize(conn, bufferSize), ack: record(magicAck, nonce)}
+	flushAt, wait := flushAfter, helloFirst
+	for try := 1; ; try++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
-		if len(tail) == len(want) {
-			copy(tail, tail[1:])
-			tail = tail[:len(want)-1]
+		hello := record(magicHello, nonce)
+		if try == flushAt {
+			hello = append(garbage(flushSize), hello...)
+			flushAt *= 2
 		}
-		tail = append(tail, b)
-	}
-	return nil
-}
-
-// hostConn is a connection after the handshake: what was read ahead comes
-// first, and late ACKs are skipped until the multiplexer has begun.
-type hostConn struct {
-	net.Conn
-	r   *bufio.Reader
-	ack []byte // nil when no ACK can come any more
-}
-
-func (c *hostConn) Read(p []byte) (int, error) {
-	for c.ack != nil {
-		head, err := c.r.Peek(2)
-		if err != nil {
-			return 0, err
+		if _, err := r.send(hello); err != nil {
+			return nil, err
 		}
-		if string(head) != ackMagic[:2] {
-			c.ack = nil // a yamux frame: version 0, type 0 to 3
+		if ok, err := r.awaitAck(wait); err != nil {
+			return nil, err
+		} else if ok {
 			break
 		}
-		late := make([]byte, len(c.ack))
-		if _, err := io.ReadFull(c.r, late); err != nil {
-			return 0, noEOF(err)
-		}
-		if !bytes.Equal(late, c.ack) {
-			return 0, fmt.Errorf("%w: neither a frame nor an ACK", ErrProtocol)
-		}
+		wait = min(2*wait, helloEvery)
 	}
-	return c.r.Read(p)
+	if err := r.start(ctx, record(magicStart, nonce)); err != nil {
+		return nil, err
+	}
+	return r.r, clearDeadlines(conn)
 }
 
-// HandshakeGuest waits on r for a host, answers it on w, and returns when the
-// multiplexer is to begin. r must be buffered and used on.
-func HandshakeGuest(r *bufio.Reader, w io.Writer) error {
-	var tail [magicLen]byte
-	var nonce, last [nonceLen]byte
-	for n := 0; ; {
-		b, err := r.ReadByte()
+// garbage returns n bytes that no multiplexer takes for a frame.
+func garbage(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = 0xff
+	}
+	return b
+}
+
+// host is the state of greet.
+type host struct {
+	conn    Conn
+	r       *bufio.Reader
+	ack     []byte
+	skipped int
+}
+
+// send writes b, or as much as the peer takes in time: a record that was cut
+// is skipped by the peer.
+func (h *host) send(b []byte) (whole bool, err error) {
+	if err := h.conn.SetWriteDeadline(time.Now().Add(helloEvery)); err != nil {
+		return false, err
+	}
+	_, err = h.conn.Write(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// awaitAck skips bytes until the ACK, no longer than wait.
+func (h *host) awaitAck(wait time.Duration) (bool, error) {
+	if err := h.conn.SetReadDeadline(time.Now().Add(wait)); err != nil {
+		return false, err
+	}
+	for {
+		rec, err := nextRecord(h.r, &h.skipped)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return false, nil
+		}
 		if err != nil {
+			return false, err
+		}
+		if string(rec) == string(h.ack) {
+			_, err := h.r.Discard(recordSize)
+			return true, err
+		}
+		if _, err := h.r.Discard(1); err != nil {
+			return false, err
+		}
+	}
+}
+
+// start writes START whole. While the agent is still busy with answers to
+// earlier HELLOs, they are read out of its way.
+func (h *host) start(ctx context.Context, rec []byte) error {
+	for {
+		if whole, err := h.send(rec); err != nil || whole {
 			return err
 		}
-		copy(tail[:magicLen], tail[1:magicLen])
-		tail[magicLen-1] = b
-		if n++; n < magicLen {
-			continue
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-		magic := string(tail[:magicLen])
-		if magic != helloMagic && magic != startMagic {
-			continue
+		if _, err := h.awaitAck(helloEvery); err != nil {
+			return err
 		}
-		if _, err := io.ReadFull(r, nonce[:nonceLen]); err != nil {
-			return noEOF(err)
+	}
+}
+
+func clearDeadlines(conn Conn) error {
+	return errors.Join(conn.SetReadDeadline(time.Time{}), conn.SetWriteDeadline(time.Time{}))
+}
+
+// answer is the agent's side of the handshake. It returns the reader that
+// goes on where the handshake ends.
+func answer(conn Conn) (*bufio.Reader, error) {
+	if err := clearDeadlines(conn); err != nil {
+		return nil, err
+	}
+	r := bufio.NewReaderSize(conn, bufferSize)
+	var last []byte // START of the last HELLO
+	for {
+		skipped := 0 // the host is trusted: no limit in all
+		rec, err := nextRecord(r, &skipped)
+		if err != nil {
+			return nil, fmt.Errorf("waiting for a host: %w", err)
 		}
-		n = 0
-		if magic == startMagic {
-			if nonce == last {
-				return nil
+		if string(rec) == string(last) {
+			_, err := r.Discard(recordSize)
+			return r, err
+		}
+		if kind, nonce := rec[:len(magicHello)], Nonce(rec[len(magicHello):]); string(kind) == magicHello {
+			last = record(magicStart, nonce)
+			if _, err := conn.Write(record(magicAck, nonce)); err != nil {
+				return nil, fmt.Errorf("answering a host: %w", err)
 			}
-			continue
 		}
-		last = nonce
-		if _, err := w.Write(append([]byte(ackMagic), nonce[:nonceLen]...)); err != nil {
-			return err
+		if _, err := r.Discard(1); err != nil {
+			return nil, err
 		}
 	}
 }

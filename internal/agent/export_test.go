@@ -1,0 +1,19 @@
+package agent
+
+// What only PID 1 of a guest calls, for tests of what can be tested without.
+var (
+	WriteEtc         = writeEtc
+	FindCard         = findCard
+	LookupAccount    = lookupAccount
+	WithoutSignature = withoutSignature
+	Blocks           = blocks
+)
+
+// NewAccount makes what LookupAccount returns.
+func NewAccount(uid, gid uint32, groups []uint32, name, home string) account {
+	return account{uid, gid, groups, name, home}
+}
+
+func (a account) UID() uint32  { return a.uid }
+func (a account) GID() uint32  { return a.gid }
+func (a account) Home() string { return a.home }

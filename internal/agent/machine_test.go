@@ -1,0 +1,214 @@
+package agent_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"banger/internal/guest"
+	"banger/internal/wire"
+
+	"github.com/cavaliergopher/cpio"
+)
+
+const (
+	// kernelEnv names a directory that a kernel package of Debian was unpacked
+	// in: boot/vmlinuz-* and lib/modules/*.
+	kernelEnv = "BANGER_TEST_KERNEL"
+	bootTime  = 2 * time.Minute // a loaded host without KVM is slow
+)
+
+// modules of Debian's cloud kernel that a guest on microvm needs, in order.
+var modules = []string{
+	"drivers/virtio/virtio_ring", "drivers/virtio/virtio", "drivers/virtio/virtio_mmio",
+	"drivers/block/virtio_blk", "drivers/char/virtio_console",
+	"net/core/failover", "drivers/net/net_failover", "drivers/net/virtio_net",
+}
+
+// machine is a guest under QEMU.
+type machine struct {
+	cmd     *exec.Cmd
+	socket  string
+	console string
+	exited  chan struct{}
+	t       *testing.T
+}
+
+// connect connects to the agent; it may still be booting.
+func (m *machine) connect(t *testing.T) *guest.Client {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), bootTime)
+	defer cancel()
+	var conn net.Conn
+	await(t, func() bool { // QEMU binds its socket before it listens
+		var err error
+		conn, err = (&net.Dialer{}).DialContext(ctx, "unix", m.socket)
+		return err == nil
+	})
+	c, err := guest.Connect(ctx, conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// boot starts a guest; it has no agent yet when boot returns.
+func boot(t *testing.T) *machine {
+	t.Helper()
+	tree := os.Getenv(kernelEnv)
+	if tree == "" {
+		t.Skip(kernelEnv + " names no unpacked kernel package")
+	}
+	for _, tool := range []string{"qemu-system-x86_64", "mke2fs", "e2fsck", "busybox", "go"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip("no ", tool)
+		}
+	}
+	kernels, err := filepath.Glob(filepath.Join(tree, "boot/vmlinuz-*"))
+	if err != nil || len(kernels) != 1 {
+		t.Fatalf("%s: kernels %v, %v", tree, kernels, err)
+	}
+	dir := t.TempDir()
+	moduleDir := filepath.Join(tree, "lib/modules", strings.TrimPrefix(filepath.Base(kernels[0]), "vmlinuz-"), "kernel")
+	writeInitramfs(t, filepath.Join(dir, "initramfs"), buildAgent(t, dir), moduleDir)
+	writeRoot(t, dir)
+	m := &machine{socket: filepath.Join(dir, "agent.sock"), console: filepath.Join(dir, "console"), exited: make(chan struct{}), t: t}
+	m.cmd = exec.CommandContext(t.Context(), "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+		"-M", "microvm", "-accel", "tcg", "-cpu", "max,erms=off,fsrm=off", "-m", "256", "-global", "virtio-mmio.force-legacy=false",
+		"-kernel", kernels[0], "-initrd", filepath.Join(dir, "initramfs"),
+		"-append", "console=ttyS0 quiet reboot=t panic=-1 mitigations=off no_timer_check random.trust_cpu=on cryptomgr.notests nokaslr init_on_alloc=0"+earlyTSC(t),
+		"-drive", "id=d0,if=none,format=raw,file="+filepath.Join(dir, "root.ext4"), "-device", "virtio-blk-device,drive=d0",
+		"-device", "virtio-serial-device", "-chardev", "socket,id=agent,server=on,wait=off,path="+m.socket,
+		"-device", "virtserialport,chardev=agent,name=banger.agent",
+		"-netdev", "user,id=n0", "-device", "virtio-net-device,netdev=n0,mac=52:54:00:12:34:56",
+		"-chardev", "file,id=console,path="+m.console, "-serial", "chardev:console")
+	out := &bytes.Buffer{}
+	m.cmd.Stdout, m.cmd.Stderr = out, out
+	if err := m.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = m.cmd.Wait(); close(m.exited) }()
+	t.Cleanup(func() {
+		_ = m.cmd.Process.Kill()
+		<-m.exited
+		if log, _ := os.ReadFile(m.console); t.Failed() {
+			t.Logf("qemu: %s\nconsole:\n%s", out, log)
+		}
+	})
+	return m
+}
+
+// earlyTSC spares the kernel the measurement of its clock, which hangs on
+// microvm when the host is loaded.
+func earlyTSC(t *testing.T) string {
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(info)) {
+		var mips float64
+		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "bogomips" {
+			if _, err := fmt.Sscan(value, &mips); err == nil {
+				return fmt.Sprintf(" tsc_early_khz=%d", int(mips*1000/2))
+			}
+		}
+	}
+	return ""
+}
+
+func buildAgent(t *testing.T, dir string) string {
+	t.Helper()
+	path := filepath.Join(dir, "banger-agent")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w -X main.version=test", "-o", path, "banger/cmd/banger-agent")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return path
+}
+
+// writeInitramfs writes what kernelcat writes.
+func writeInitramfs(t *testing.T, path, agent, moduleDir string) {
+	t.Helper()
+	var b bytes.Buffer
+	w := cpio.NewWriter(&b)
+	put := func(name string, mode cpio.FileMode, body []byte) {
+		if err := w.WriteHeader(&cpio.Header{Name: name, Mode: mode, Size: int64(len(body)), Links: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(path string) []byte {
+		body, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return body
+	}
+	for _, dir := range []string{"dev", "proc", "sys", "run", "newroot", "modules"} {
+		put(dir, cpio.TypeDir|0o755, nil)
+	}
+	put("init", cpio.TypeReg|0o755, read(agent))
+	var list strings.Builder
+	for _, m := range modules {
+		name := "modules/" + filepath.Base(m) + ".ko"
+		put(name, cpio.TypeReg|0o644, read(filepath.Join(moduleDir, m+".ko")))
+		list.WriteString("/" + name + "\n")
+	}
+	put("modules.list", cpio.TypeReg|0o644, []byte(list.String()))
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// writeRoot makes root.ext4: busybox, a user, a resolv.conf that leads
+// nowhere, no /proc and no /run.
+func writeRoot(t *testing.T, dir string) {
+	t.Helper()
+	tree := filepath.Join(dir, "tree")
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := `set -e
+mkdir -p bin sbin etc home/app tmp dev sys
+cp "$BUSYBOX" bin/busybox
+for a in $(bin/busybox --list); do [ "$a" = busybox ] || ln -s busybox "bin/$a"; done
+printf 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n' >etc/passwd
+printf 'root:x:0:\napp:x:1000:\nextra:x:2000:app\n' >etc/group
+ln -s ../run/nowhere/resolv.conf etc/resolv.conf
+chown -R 1000:1000 home/app
+`
+	if err := os.Mkdir(tree, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, cmd := range []*exec.Cmd{
+		exec.CommandContext(t.Context(), "sh", "-c", script),
+		exec.CommandContext(t.Context(), "mke2fs", "-q", "-t", "ext4", "-d", ".", "../root.ext4", "64M"),
+		exec.CommandContext(t.Context(), "truncate", "-s", "512M", "../root.ext4"),
+	} {
+		cmd.Dir = tree
+		cmd.Env = append(os.Environ(), "BUSYBOX="+busybox)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+		}
+	}
+}
+
+// shell is a script for the guest's shell.
+func shell(script string) wire.ExecRequest {
+	return wire.ExecRequest{Argv: []string{"/bin/sh", "-c", script}}
+}
