@@ -27,8 +27,8 @@ type Parts struct {
 	Accel      func() string // what VMs run on, "" until it is known; may be nil
 	// Recovery is done in this order before the first call is answered.
 	Recovery []RecoveryStep
-	// LetGo lets go of VMs before calls are canceled: a process in a guest
-	// whose caller is canceled is killed, one whose daemon goes away is not.
+	// LetGo lets go of VMs before calls are canceled: a VM whose command is
+	// canceled is stopped, one whose daemon goes away is not.
 	LetGo func() // may be nil
 	Log   *slog.Logger
 }

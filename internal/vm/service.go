@@ -82,8 +82,8 @@ func New(cfg Config) *Service {
 	}
 }
 
-// LetGo lets go of the VMs that are up, without ending them or what runs in
-// them: it is called before requests are canceled because the daemon stops.
+// LetGo lets go of the VMs that are up, without ending them: it is called
+// before requests are canceled because the daemon stops.
 // A VM that is booting is its operation's to undo.
 func (s *Service) LetGo() { s.releaseAll((*live).wasUp) }
 
