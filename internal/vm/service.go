@@ -20,6 +20,7 @@ type Store interface {
 	InsertVM(ctx context.Context, vm model.VM) error
 	VM(ctx context.Context, nameOrID string) (model.VM, error)
 	VMs(ctx context.Context) ([]model.VM, error)
+	VMSummaries(ctx context.Context) ([]model.VMSummary, error)
 	UpdateVM(ctx context.Context, id string, change func(*model.VM) error) (model.VM, error)
 	DeleteVM(ctx context.Context, id string) error
 }

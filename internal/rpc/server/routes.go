@@ -62,6 +62,7 @@ func routes(api rpc.API) []route {
 		long("vm.restart", "RestartVM", "Stop a VM and start it again", api.RestartVM),
 		long("vm.delete", "DeleteVM", "Delete a VM and its disks", api.DeleteVM),
 		call("vm.list", "ListVMs", "All VMs, oldest first", noParams(api.ListVMs)),
+		call("vm.summaries", "ListVMSummaries", "What a list shows of all VMs, oldest first", noParams(api.ListVMSummaries)),
 		call("vm.show", "ShowVM", "One VM", api.ShowVM),
 		stream("vm.logs", "LogsVM", "The console of a VM", api.LogsVM),
 		socket("vm.exec", "ExecVM", "Run a process in a VM", api.ExecVM, func(p rpc.VMExecParams) bool { return p.Stdin }),
