@@ -47,6 +47,7 @@ qemu.start/prepared
 qemu.start/spawned
 vm.create/cloned
 vm.create/directory
+vm.create/hooked
 vm.create/image
 vm.create/intended
 vm.create/kernel
@@ -54,6 +55,7 @@ vm.create/locked
 vm.create/named
 vm.create/ready
 vm.delete/guarded
+vm.delete/hooked
 vm.delete/intended
 vm.delete/removed
 vm.kill/found
@@ -70,10 +72,11 @@ vm.start/configured
 vm.start/dialed
 vm.start/found
 vm.start/guarded
+vm.start/hooked
 vm.start/intended
 vm.start/launched
+vm.start/prepared
 vm.start/recorded
-vm.start/rundir
 vm.stop/asked
 vm.stop/ended
 vm.stop/guarded

@@ -6,8 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"banger/internal/disk"
 	"banger/internal/failpoint"
+	"banger/internal/disk"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
@@ -18,9 +18,11 @@ import (
 //	1 guard    names and sizes are checked                 nothing on disk
 //	2 image    a local image, or one that is pulled        images/<id>
 //	           and the kernel, when one is named           kernels/<name>
-//	3 plan     the spec: what was asked over what the image says
+//	3 plan     the spec: what was asked over what the image says, and
+//	           what the features make of it
 //	4 intend   row, state creating: the name is taken      row
 //	5 clone    the root disk                               vms/<id>/root.*
+//	           and what the features keep beside it
 //	6 ready    row, state stopped
 //	7 boot     when asked                                  a process
 //
@@ -83,6 +85,12 @@ func (s *Service) create(ctx context.Context, op *operation.Op, p rpc.VMCreatePa
 	if err := failpoint.Hit(ctx, "vm.create/cloned"); err != nil {
 		return model.VM{}, err
 	}
+	if err := s.hooks.create(ctx, vm, img); err != nil {
+		return model.VM{}, err
+	}
+	if err := failpoint.Hit(ctx, "vm.create/hooked"); err != nil {
+		return model.VM{}, err
+	}
 	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error { // 6
 		vm.State, vm.RootClone = model.VMStopped, method
 		return nil
@@ -138,6 +146,9 @@ func (s *Service) intend(ctx context.Context, op *operation.Op, p rpc.VMCreatePa
 		return model.VM{}, err
 	}
 	spec, err := planSpec(p, name, img)
+	if err == nil {
+		err = s.hooks.plan(ctx, p, img, &spec)
+	}
 	if err != nil {
 		return model.VM{}, err
 	}

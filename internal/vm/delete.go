@@ -16,7 +16,7 @@ import (
 //	1 guard    a running VM is refused unless Force is set
 //	2 kill     the process, if there is one
 //	3 intend   row, state deleting: from here Recover finishes the job
-//	4 remove   the directory, then the row
+//	4 remove   what the features keep elsewhere, the directory, then the row
 func (s *Service) DeleteVM(ctx context.Context, p rpc.VMDeleteParams, report model.Report) (model.VM, error) {
 	return operation.Do(ctx, s.cfg.Ops, "vm.delete", p.Name, report, func(ctx context.Context, _ *operation.Op) (model.VM, error) {
 		vm, unlock, err := s.lockNamed(ctx, p.Name)
@@ -57,6 +57,12 @@ func (s *Service) remove(ctx context.Context, vm model.VM) error {
 		return err
 	}
 	if err := failpoint.Hit(ctx, "vm.delete/intended"); err != nil {
+		return err
+	}
+	if err := s.hooks.delete(ctx, vm); err != nil {
+		return err
+	}
+	if err := failpoint.Hit(ctx, "vm.delete/hooked"); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(vm.Dir); err != nil {
