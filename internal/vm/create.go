@@ -6,8 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"banger/internal/failpoint"
 	"banger/internal/disk"
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
