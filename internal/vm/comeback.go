@@ -83,6 +83,9 @@ func (s *Service) tryComeBack(ctx context.Context, vm model.VM, daemonStart bool
 	}
 	s.cfg.Log.Warn("starting a VM by its restart policy", "vm", vm.Name, "restarts", counted.Restarts, "err", err)
 	now, err = s.cfg.Store.UpdateVM(context.WithoutCancel(ctx), vm.ID, func(now *model.VM) error {
+		if now.State != model.VMFailed {
+			return errMoot
+		}
 		now.Ended = model.EndFailure // of a boot: to be tried again, by the next daemon too
 		return nil
 	})
