@@ -9,7 +9,7 @@ import (
 	"path"
 	"strings"
 
-	"banger/internal/kernelcat/deb"
+	"banger/internal/kernelcat/archive"
 	"banger/internal/kernelcat/vmlinux"
 	"banger/internal/model"
 )
@@ -47,11 +47,11 @@ func (u *unpacker) open(name string) error {
 		return fmt.Errorf("opening package: %w", err)
 	}
 	defer f.Close()
-	return deb.Files(f, u.take)
+	return archive.Files(f, u.take)
 }
 
 // take keeps what belongs to a kernel and passes over the rest.
-func (u *unpacker) take(f deb.File) error {
+func (u *unpacker) take(f archive.File) error {
 	if err := u.ctxErr(); err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (u *unpacker) take(f deb.File) error {
 	return nil
 }
 
-func (u *unpacker) takeImage(f deb.File, release string) error {
+func (u *unpacker) takeImage(f archive.File, release string) error {
 	if err := u.sameRelease(release); err != nil {
 		return err
 	}
