@@ -56,8 +56,8 @@ func (a *app) listNames(ctx context.Context, list lister) []string {
 }
 
 func vmNames(ctx context.Context, api rpc.API) ([]string, error) {
-	vms, err := api.ListVMs(ctx)
-	return project(vms, vmName), err
+	vms, err := api.ListVMSummaries(ctx)
+	return project(vms, summaryName), err
 }
 
 func imageNames(ctx context.Context, api rpc.API) ([]string, error) {
@@ -81,6 +81,7 @@ func operationIDs(ctx context.Context, api rpc.API) ([]string, error) {
 }
 
 func vmName(vm model.VM) string                { return vm.Name }
+func summaryName(vm model.VMSummary) string    { return vm.Name }
 func imageName(image model.Image) string       { return image.Name }
 func kernelName(kernel model.Kernel) string    { return kernel.Name }
 func catalogName(k model.CatalogKernel) string { return k.Name }

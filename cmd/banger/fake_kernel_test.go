@@ -12,7 +12,7 @@ func (d *fakeDaemon) DefaultKernel(ctx context.Context, p rpc.KernelDefaultParam
 	if p.Name == "" {
 		p.Name = "debian-12"
 	}
-	return d.ShowKernel(ctx, rpc.NameParams{Name: p.Name})
+	return d.ShowKernel(ctx, rpc.NameParams(p))
 }
 
 func (d *fakeDaemon) PushKernel(ctx context.Context, p rpc.KernelPushParams, _ model.Report) (model.KernelArtifact, error) {

@@ -107,6 +107,15 @@ func (d *fakeDaemon) ListVMs(context.Context) ([]model.VM, error) {
 	return slices.Clone(d.vms), nil
 }
 
+func (d *fakeDaemon) ListVMSummaries(ctx context.Context) ([]model.VMSummary, error) {
+	vms, err := d.ListVMs(ctx)
+	summaries := make([]model.VMSummary, len(vms))
+	for i := range vms {
+		summaries[i] = vms[i].Summary()
+	}
+	return summaries, err
+}
+
 func (d *fakeDaemon) ShowVM(_ context.Context, p rpc.NameParams) (model.VM, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

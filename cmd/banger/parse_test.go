@@ -170,8 +170,8 @@ func TestOtherParams(t *testing.T) {
 	if diff := cmp.Diff(rpc.KernelImportParams{Name: "mine", KernelPath: "/cwd/k", ModulesDir: "/cwd/m"}, d.imp); diff != "" {
 		t.Errorf("kernel import (-want +got):\n%s", diff)
 	}
-	banger(t, d, "kernel", "import", "--package", "a.rpm", "--package", "/b.rpm", "mine")
-	if diff := cmp.Diff(rpc.KernelImportParams{Name: "mine", Packages: []string{"/cwd/a.rpm", "/b.rpm"}}, d.imp); diff != "" {
+	banger(t, d, "kernel", "import", "--package", "a.rpm", "--package", "b.rpm", "mine")
+	if diff := cmp.Diff(rpc.KernelImportParams{Name: "mine", Packages: []string{"/cwd/a.rpm", "/cwd/b.rpm"}}, d.imp); diff != "" {
 		t.Errorf("kernel import --package (-want +got):\n%s", diff)
 	}
 	banger(t, d, "kernel", "pull", "--name", "mine", "127.0.0.1:5000/tiny:1")

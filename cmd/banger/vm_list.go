@@ -57,32 +57,39 @@ func runVMList(ctx context.Context, a *app, opts *listOptions) error {
 	if err != nil {
 		return err
 	}
-	vms, err := api.ListVMs(ctx)
+	if a.flags.json { // all there is
+		vms, err := api.ListVMs(ctx)
+		if err != nil {
+			return err
+		}
+		return showList(a, vms, vmName, nil)
+	}
+	vms, err := api.ListVMSummaries(ctx)
 	if err != nil {
 		return err
 	}
-	return showList(a, vms, vmName, func(vms []model.VM) table { return vmTable(vms, opts, a.now()) })
+	return showList(a, vms, summaryName, func(vms []model.VMSummary) table { return vmTable(vms, opts, a.now()) })
 }
 
-func vmTable(vms []model.VM, opts *listOptions, now time.Time) table {
+func vmTable(vms []model.VMSummary, opts *listOptions, now time.Time) table {
 	t := table{header: []string{"NAME", "ID", "IMAGE", "STATE", "CPUS", "MEMORY", "CREATED"}}
 	for _, vm := range vms {
 		t.rows = append(t.rows, []string{
-			vm.Name, opts.id(vm.ID), opts.cut(vm.Image, 40), opts.cut(vmState(vm), 40),
-			orDash(vm.Spec.CPUs > 0, strconv.Itoa(vm.Spec.CPUs)),
-			orDash(vm.Spec.MemoryMiB > 0, formatSize(int64(vm.Spec.MemoryMiB)*mib)),
+			vm.Name, opts.id(vm.ID), opts.cut(vm.Image, 40), opts.cut(stateText(vm.State, vm.Reason), 40),
+			orDash(vm.CPUs > 0, strconv.Itoa(vm.CPUs)),
+			orDash(vm.MemoryMiB > 0, formatSize(int64(vm.MemoryMiB)*mib)),
 			formatAge(now, vm.CreatedAt),
 		})
 	}
 	return t
 }
 
-// vmState is the state and, where there is one, the reason for it.
-func vmState(vm model.VM) string {
-	if vm.Reason == "" {
-		return string(vm.State)
+// stateText is the state and, where there is one, the reason for it.
+func stateText(state model.VMState, reason string) string {
+	if reason == "" {
+		return string(state)
 	}
-	return string(vm.State) + ": " + vm.Reason
+	return string(state) + ": " + reason
 }
 
 func orDash(known bool, s string) string {

@@ -44,7 +44,7 @@ func vmFacts(vm model.VM) []fact {
 	return []fact{
 		{"name", vm.Name},
 		{"id", vm.ID},
-		{"state", vmState(vm)},
+		{"state", stateText(vm.State, vm.Reason)},
 		{"image", vm.Image},
 		{"image id", vm.ImageID},
 		{"cpus", positive(spec.CPUs)},

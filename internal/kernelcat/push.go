@@ -66,7 +66,7 @@ func (s *Service) push(ctx context.Context, op *operation.Op, name, ref string) 
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // Recover removes what this cannot
+	defer os.RemoveAll(dir) // Recover removes what this cannot
 	parts, err := compressParts(ctx, k, dir)
 	if err != nil {
 		return "", fmt.Errorf("compressing kernel %s: %w", name, err)

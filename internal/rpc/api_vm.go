@@ -21,6 +21,8 @@ type VMAPI interface {
 	// DeleteVM refuses a running VM unless Force is set.
 	DeleteVM(ctx context.Context, p VMDeleteParams, report model.Report) (model.VM, error)
 	ListVMs(ctx context.Context) ([]model.VM, error)
+	// ListVMSummaries is ListVMs without what a list does not show.
+	ListVMSummaries(ctx context.Context) ([]model.VMSummary, error)
 	ShowVM(ctx context.Context, p NameParams) (model.VM, error)
 	// LogsVM writes the guest's console to w; with Follow until ctx ends or
 	// the VM stops.

@@ -134,6 +134,11 @@ func (c *Client) DeleteVM(ctx context.Context, p VMDeleteParams, report model.Re
 	return follow[model.VM](ctx, c, "vm.delete", p, report)
 }
 
+// ListVMSummaries implements API.
+func (c *Client) ListVMSummaries(ctx context.Context) ([]model.VMSummary, error) {
+	return invoke[[]model.VMSummary](ctx, c, "vm.summaries", none{})
+}
+
 // ListVMs implements API.
 func (c *Client) ListVMs(ctx context.Context) ([]model.VM, error) {
 	return invoke[[]model.VM](ctx, c, "vm.list", none{})

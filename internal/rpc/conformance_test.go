@@ -30,6 +30,7 @@ func apiCalls() []apiCall {
 	pull := rpc.ImagePullParams{Ref: "debian:12", Name: "d", SizeBytes: 1 << 40, Platform: "linux/amd64"}
 	prune := rpc.ImageCachePruneParams{KeepBytes: 1 << 30}
 	kdefault, kpush, kprune := rpc.KernelDefaultParams{Name: "k"}, rpc.KernelPushParams{Name: "k", Ref: "r"}, rpc.KernelPruneParams{DryRun: true}
+	tree, diff := rpc.ImageTreeParams{Name: "web", Path: "/etc"}, rpc.ImageDiffParams{From: "a", To: "b", Times: true}
 	kpull, kimport := rpc.KernelPullParams{Name: "k"}, rpc.KernelImportParams{Name: "k", KernelPath: "/boot/vmlinuz"}
 	create := rpc.VMCreateParams{Image: "debian", Name: "web", CPUs: 2, Network: model.NetUser, Env: []string{"A=\x01ü"},
 		Labels: map[string]string{"a": "b"}, Entrypoint: []string{}, Driver: "qemu", Start: true}
@@ -49,6 +50,12 @@ func apiCalls() []apiCall {
 			return a.PruneImageCache(ctx, prune)
 		}, fakeBlobs(), false},
 		{"VerifyImageCache", nil, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.VerifyImageCache(ctx, r) }, fakeBlobs(), true},
+		{"TreeImage", tree, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) {
+			return collect(func(visit func(model.TreeEntry) error) error { return a.TreeImage(ctx, tree, visit) })
+		}, fakeFiles(), false},
+		{"DiffImages", diff, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) {
+			return collect(func(visit func(model.TreeChange) error) error { return a.DiffImages(ctx, diff, visit) })
+		}, fakeChanges(), false},
 		{"PullKernel", kpull, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PullKernel(ctx, kpull, r) }, fakeKernel("k"), true},
 		{"ImportKernel", kimport, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
 			return a.ImportKernel(ctx, kimport, r)
@@ -68,6 +75,7 @@ func apiCalls() []apiCall {
 		{"KillVM", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.KillVM(ctx, name) }, fakeVM("web"), false},
 		{"RestartVM", stop, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.RestartVM(ctx, stop, r) }, fakeVM("web"), true},
 		{"DeleteVM", del, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.DeleteVM(ctx, del, r) }, fakeVM("web"), true},
+		{"ListVMSummaries", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListVMSummaries(ctx) }, []model.VMSummary{{ID: "v"}}, false},
 		{"ListVMs", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListVMs(ctx) }, []model.VM{fakeVM("v")}, false},
 		{"ShowVM", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowVM(ctx, name) }, fakeVM("web"), false},
 		{"LogsVM", logs, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) {

@@ -171,6 +171,9 @@ func (f *fakeAPI) DeleteVM(ctx context.Context, p rpc.VMDeleteParams, report mod
 func (f *fakeAPI) ListVMs(ctx context.Context) ([]model.VM, error) {
 	return []model.VM{fakeVM("v")}, f.called(ctx, nil)
 }
+func (f *fakeAPI) ListVMSummaries(ctx context.Context) ([]model.VMSummary, error) {
+	return []model.VMSummary{{ID: "v"}}, f.called(ctx, nil)
+}
 func (f *fakeAPI) ShowVM(ctx context.Context, p rpc.NameParams) (model.VM, error) {
 	return fakeVM(p.Name), f.called(ctx, p)
 }

@@ -16,6 +16,8 @@ import (
 type Store struct {
 	write *sql.DB // one connection
 	read  *sql.DB
+
+	summaries summaries
 }
 
 // Open opens the database file, making it (0600) when it is absent.

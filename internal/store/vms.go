@@ -21,6 +21,7 @@ func (s *Store) InsertVM(ctx context.Context, vm model.VM) error {
 	}
 	_, err = s.write.ExecContext(ctx, "INSERT INTO vms (id, name, image_id, body) VALUES (?, ?, NULLIF(?, ''), ?)",
 		vm.ID, vm.Name, vm.ImageID, body)
+	s.summaries.changed(vm.ID)
 	return wrap(vmConstraint(err, vm), fmt.Sprintf("adding VM %q", vm.Name))
 }
 
@@ -57,6 +58,7 @@ func (s *Store) UpdateVM(ctx context.Context, id string, change func(*model.VM) 
 		vm.ID = id
 		return replaceVM(ctx, tx, vm)
 	})
+	s.summaries.changed(id)
 	if refused != nil {
 		return model.VM{}, refused
 	}
@@ -79,6 +81,7 @@ func replaceVM(ctx context.Context, tx *sql.Tx, vm model.VM) error {
 // DeleteVM removes the VM of that id.
 func (s *Store) DeleteVM(ctx context.Context, id string) error {
 	result, err := s.write.ExecContext(ctx, "DELETE FROM vms WHERE id = ?", id)
+	s.summaries.changed(id)
 	return wrap(gone(result, err, vmTable(), id), fmt.Sprintf("deleting VM %q", id))
 }
 

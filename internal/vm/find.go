@@ -14,6 +14,11 @@ func (s *Service) ListVMs(ctx context.Context) ([]model.VM, error) {
 	return s.cfg.Store.VMs(ctx)
 }
 
+// ListVMSummaries returns what a list shows of all VMs, the oldest first.
+func (s *Service) ListVMSummaries(ctx context.Context) ([]model.VMSummary, error) {
+	return s.cfg.Store.VMSummaries(ctx)
+}
+
 // ShowVM returns one VM.
 func (s *Service) ShowVM(ctx context.Context, p rpc.NameParams) (model.VM, error) {
 	return s.find(ctx, p.Name)
@@ -27,7 +32,7 @@ func (s *Service) find(ctx context.Context, name string) (model.VM, error) {
 		return vm, err
 	}
 	missing := model.Errorf(model.CodeNotFound, "there is no VM %q", name)
-	all, listErr := s.cfg.Store.VMs(ctx)
+	all, listErr := s.cfg.Store.VMSummaries(ctx)
 	if listErr != nil {
 		return model.VM{}, missing
 	}
