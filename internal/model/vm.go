@@ -29,6 +29,7 @@ type VM struct {
 	Image     string    `json:"image" doc:"name of the image at creation"`
 	Spec      VMSpec    `json:"spec"`
 	Dir       string    `json:"dir" doc:"absolute directory of its disks and logs"`
+	RootBytes int64     `json:"root_bytes,omitempty" doc:"size of the root disk at creation"`
 	RootClone string    `json:"root_clone,omitempty" doc:"how the root disk was cloned: reflink, overlay or copy"`
 	Runtime   VMRuntime `json:"runtime"`
 	CreatedAt time.Time `json:"created_at"`
@@ -71,6 +72,7 @@ type VMRuntime struct {
 	Process    ProcessID  `json:"process"`
 	Kernel     string     `json:"kernel,omitempty"`
 	Guest      GuestFacts `json:"guest"`
+	Limits     string     `json:"limits,omitempty" doc:"what its process may use of this host, or why that is not limited"`
 	BootMillis int64      `json:"boot_millis,omitempty" doc:"from the VMM's exec to the agent's answer"`
 }
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"banger/internal/cgroup"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
@@ -57,6 +58,9 @@ type Config struct {
 	// Hooks are capabilities beyond the built-in ones, applied after them.
 	Hooks []Hook
 	Log   *slog.Logger
+	// Limits bounds what the process of a VM may use of this host; nil: nothing.
+	Limits *cgroup.Manager
+	Quota  Quota
 	// BootTimeout bounds one try to boot; zero: 60 s on TCG, 20 s on KVM.
 	BootTimeout time.Duration
 	Now         func() time.Time
