@@ -50,6 +50,7 @@ func vmFacts(vm model.VM) []fact {
 		{"cpus", positive(spec.CPUs)},
 		{"memory", positiveSize(int64(spec.MemoryMiB) * mib)},
 		{"disk", positiveSize(spec.DiskBytes)},
+		{"work disk", workDisk(spec.Work)},
 		{"kernel", firstOf(run.Kernel, spec.Kernel)},
 		{"guest kernel", run.Guest.Kernel},
 		{"network", string(spec.Network)},
@@ -70,6 +71,13 @@ func vmFacts(vm model.VM) []fact {
 		{"started", formatTime(vm.StartedAt)},
 		{"stopped", formatTime(vm.StoppedAt)},
 	}
+}
+
+func workDisk(w *model.WorkDisk) string {
+	if w == nil {
+		return ""
+	}
+	return formatSize(w.SizeBytes) + " at " + w.Path
 }
 
 func positive(n int) string {

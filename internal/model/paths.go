@@ -15,7 +15,7 @@ import (
 //	State/images/<id>.staging/     being built; swept at start
 //	State/kernels/<name>/          vmlinux, modules/, initrd, manifest.json
 //	State/kernels/<name>.staging/  being made; swept at start
-//	State/vms/<id>/                root.ext4 or root.qcow2, console.log
+//	State/vms/<id>/                root*.ext4 or root*.qcow2, work.ext4, console.log
 //	Cache/oci/                     verified blobs in OCI image layout
 //	Cache/initramfs/<key>.cpio     one for each kernel and agent
 //	Cache/apt/                     package lists of the kernels' distributions

@@ -81,7 +81,7 @@ func New(cfg Config) *Service {
 	}
 	return &Service{
 		cfg:   cfg,
-		hooks: append(hooks{networkHook()}, cfg.Hooks...),
+		hooks: append(hooks{rootHook(), workHook(), networkHook()}, cfg.Hooks...),
 		boots: make(chan struct{}, runtime.NumCPU()),
 		live:  map[string]*live{},
 	}

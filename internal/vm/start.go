@@ -1,12 +1,14 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"banger/internal/model"
@@ -126,6 +128,7 @@ func (s *Service) boot(ctx context.Context, vm model.VM, driver picked, boot boo
 func (s *Service) planStart(vm model.VM, boot bootSet) (Plan, error) {
 	plan := Plan{Machine: planMachine(vm, boot, s.runDir(vm.Runtime.Generation)), Guest: planGuest(vm)}
 	err := s.hooks.configure(vm, &plan)
+	slices.SortStableFunc(plan.Guest.Mounts, func(a, b wire.Mount) int { return cmp.Compare(a.Path, b.Path) }) // outer ones first
 	return plan, err
 }
 
@@ -142,15 +145,18 @@ func (s *Service) launch(ctx context.Context, vm model.VM, driver picked, spec v
 	if err != nil {
 		return nil, errors.Join(err, s.hooks.stop(ctx, vm), os.RemoveAll(spec.RunDir))
 	}
-	return s.launched(ctx, vm, m)
+	return s.launched(ctx, vm, m, spec)
 }
 
 // launched makes a process known and records it.
-func (s *Service) launched(ctx context.Context, vm model.VM, m vmm.Machine) (*live, error) {
+func (s *Service) launched(ctx context.Context, vm model.VM, m vmm.Machine, spec vmm.Spec) (*live, error) {
 	l := newLive(vm.ID, vm.Runtime.Generation, m)
 	s.adopt(ctx, l, consolePath(vm))
 	_, err := s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {
 		vm.Runtime.Process = m.Record().Process
+		for _, d := range spec.Disks {
+			vm.Runtime.Disks = append(vm.Runtime.Disks, d.Path)
+		}
 		return nil
 	})
 	if err != nil {
