@@ -101,7 +101,7 @@ var jsonArgs = map[string]string{
 	"run": "debian echo hi", "create": "", "start": "a", "stop": "a", "kill": "b", "restart": "a",
 	"delete": "a", "list": "", "show": "a", "logs": "a", "exec": "a echo hi",
 	"resize": "a --disk 4G", "reset": "a", "rebase": "a debian",
-	"image pull": "alpine", "image list": "", "image show": "img", "image delete": "img",
+	"image pull": "alpine", "image list": "", "image show": "img", "image diff": "img img", "image delete": "img",
 	"image cache list": "", "image cache prune": "", "image cache verify": "",
 	"kernel list": "", "kernel pull": "", "kernel import": "--kernel-path f mine",
 	"kernel show": "debian-12", "kernel delete": "debian-12",

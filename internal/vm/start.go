@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
@@ -52,6 +53,9 @@ func (s *Service) start(ctx context.Context, op *operation.Op, vm model.VM) (mod
 	if l != nil {
 		return s.cfg.Store.VM(ctx, vm.ID)
 	}
+	if err := failpoint.Hit(ctx, "vm.start/guarded"); err != nil {
+		return vm, err
+	}
 	driver, err := s.pickDriver(ctx, vm.Spec.Driver)
 	if err != nil {
 		return vm, err
@@ -62,6 +66,9 @@ func (s *Service) start(ctx context.Context, op *operation.Op, vm model.VM) (mod
 	op.Stage("kernel")
 	boot, err := s.bootSetFor(ctx, vm, op.Report) // 2
 	if err != nil {
+		return vm, err
+	}
+	if err := failpoint.Hit(ctx, "vm.start/found"); err != nil {
 		return vm, err
 	}
 	op.Stage("boot")
@@ -77,6 +84,9 @@ func (s *Service) bootRetrying(ctx context.Context, op *operation.Op, vm model.V
 		defer func() { <-s.boots }()
 	case <-ctx.Done():
 		return vm, ctx.Err()
+	}
+	if err := failpoint.Hit(ctx, "vm.start/admitted"); err != nil {
+		return vm, err
 	}
 	booted, err := s.boot(ctx, vm, driver, boot)
 	if err == nil || !errors.Is(err, errLate) || ctx.Err() != nil {
@@ -135,35 +145,54 @@ func (s *Service) planStart(vm model.VM, boot bootSet) (Plan, error) {
 // launch starts the process, with what the features need prepared. Once there
 // is a process, its end undoes that.
 func (s *Service) launch(ctx context.Context, vm model.VM, driver picked, spec vmm.Spec) (*live, error) {
+	if err := failpoint.Hit(ctx, "vm.start/intended"); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(spec.RunDir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the run directory of VM %s: %w", vm.Name, err)
 	}
 	if err := s.hooks.prepare(ctx, vm); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(spec.RunDir))
 	}
-	m, err := driver.Start(ctx, spec)
+	m, err := startIn(ctx, driver, spec)
 	if err != nil {
 		return nil, errors.Join(err, s.hooks.stop(ctx, vm), os.RemoveAll(spec.RunDir))
 	}
 	return s.launched(ctx, vm, m, spec)
 }
 
+// startIn starts the process once all is prepared for it.
+func startIn(ctx context.Context, driver picked, spec vmm.Spec) (vmm.Machine, error) {
+	if err := failpoint.Hit(ctx, "vm.start/prepared"); err != nil {
+		return nil, err
+	}
+	return driver.Start(ctx, spec)
+}
+
 // launched makes a process known and records it.
 func (s *Service) launched(ctx context.Context, vm model.VM, m vmm.Machine, spec vmm.Spec) (*live, error) {
 	l := newLive(vm.ID, vm.Runtime.Generation, m)
 	s.adopt(ctx, l, consolePath(vm))
-	_, err := s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {
-		vm.Runtime.Process = m.Record().Process
+	if err := s.recordProcess(ctx, vm.ID, m.Record().Process, spec); err != nil {
+		l.expect(model.VMFailed, err.Error())
+		return nil, errors.Join(err, s.kill(ctx, l))
+	}
+	return l, nil
+}
+
+// recordProcess makes a process one that the next daemon finds.
+func (s *Service) recordProcess(ctx context.Context, id string, process model.ProcessID, spec vmm.Spec) error {
+	if err := failpoint.Hit(ctx, "vm.start/launched"); err != nil {
+		return err
+	}
+	_, err := s.cfg.Store.UpdateVM(ctx, id, func(vm *model.VM) error {
+		vm.Runtime.Process = process
 		for _, d := range spec.Disks {
 			vm.Runtime.Disks = append(vm.Runtime.Disks, d.Path)
 		}
 		return nil
 	})
-	if err != nil {
-		l.expect(model.VMFailed, err.Error())
-		return nil, errors.Join(err, s.kill(ctx, l))
-	}
-	return l, nil
+	return err
 }
 
 // abandon writes why a VM could not be started when there is no process whose
@@ -192,23 +221,38 @@ func (s *Service) bringUp(ctx context.Context, vm model.VM, l *live, cfg wire.Co
 		case <-ctx.Done():
 		}
 	}()
+	if err := failpoint.Hit(ctx, "vm.start/recorded"); err != nil {
+		return vm, err
+	}
 	agent, err := l.agent(ctx)
 	if err != nil {
 		return vm, whyNot(ctx, l, err)
+	}
+	if err := failpoint.Hit(ctx, "vm.start/dialed"); err != nil {
+		return vm, err
 	}
 	hello, err := agent.Hello(ctx)
 	if err != nil {
 		return vm, whyNot(ctx, l, err)
 	}
 	took := s.cfg.Now().Sub(began)
+	if err := failpoint.Hit(ctx, "vm.start/answered"); err != nil {
+		return vm, err
+	}
 	cfg.Time = s.cfg.Now().UnixNano()
 	cfg.Entropy = make([]byte, 64)
 	_, _ = rand.Read(cfg.Entropy)
 	if err := agent.Configure(ctx, cfg); err != nil {
 		return vm, whyNot(ctx, l, fmt.Errorf("configuring the guest: %w", err))
 	}
+	if err := failpoint.Hit(ctx, "vm.start/configured"); err != nil {
+		return vm, err
+	}
 	if err := s.hooks.ready(ctx, vm, agent); err != nil {
 		return vm, whyNot(ctx, l, err)
+	}
+	if err := failpoint.Hit(ctx, "vm.start/hooked"); err != nil {
+		return vm, err
 	}
 	l.setUp()
 	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {

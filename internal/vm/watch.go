@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/vmm"
 	"banger/internal/vmm/console"
@@ -39,7 +40,7 @@ func (s *Service) watch(ctx context.Context, l *live, consolePath string) {
 	if err != nil {
 		s.cfg.Log.Error("recording the end of a VM", "vm", l.vmID, "err", err)
 	}
-	if err := os.RemoveAll(s.runDir(l.generation)); err != nil { // 5
+	if err := s.sweepRun(ctx, l.generation); err != nil { // 5
 		s.cfg.Log.Warn("removing a run directory", "vm", l.vmID, "err", err)
 	}
 	s.forget(l) // 6
@@ -60,6 +61,12 @@ func (s *Service) undoPrepared(ctx context.Context, id, generation string) {
 	if err != nil && model.CodeOf(err) != model.CodeNotFound {
 		s.cfg.Log.Error("cleaning up after a VM", "vm", id, "err", err)
 	}
+}
+
+// sweepRun removes the run directory of a start whose process has ended.
+func (s *Service) sweepRun(ctx context.Context, generation string) error {
+	err := failpoint.Hit(ctx, "vm.watch/recorded")
+	return errors.Join(err, os.RemoveAll(s.runDir(generation)))
 }
 
 func (s *Service) forget(l *live) {
@@ -95,6 +102,9 @@ func (s *Service) recordExit(ctx context.Context, l *live, exit vmm.Exit, consol
 	end := l.expected()
 	if end == nil {
 		end = judge(exit, consolePath)
+	}
+	if err := failpoint.Hit(ctx, "vm.watch/seen"); err != nil {
+		return model.VM{}, err
 	}
 	errStale := errors.New("stale")
 	vm, err := s.cfg.Store.UpdateVM(ctx, l.vmID, func(vm *model.VM) error {
