@@ -65,6 +65,7 @@ func vmVerbs(a *app) []*cobra.Command {
 		newVMRunCommand(a), newVMCreateCommand(a), newVMStartCommand(a), newVMStopCommand(a),
 		newVMKillCommand(a), newVMRestartCommand(a), newVMDeleteCommand(a), newVMListCommand(a),
 		newVMShowCommand(a), newVMLogsCommand(a), newVMExecCommand(a),
+		newVMResizeCommand(a), newVMResetCommand(a), newVMRebaseCommand(a),
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 //	State/kernels/<name>/          vmlinux, modules/, initrd, manifest.json
 //	State/kernels/<name>.staging/  being made; swept at start
 //	State/kernels/.default         name of the kernel that was chosen as the default
-//	State/vms/<id>/                root.ext4 or root.qcow2, console.log
+//	State/vms/<id>/                root*.ext4 or root*.qcow2, work.ext4, console.log
 //	Cache/oci/                     verified blobs in OCI image layout
 //	Cache/initramfs/<key>.cpio     one for each kernel and agent
 //	Cache/push-*/                  layers of a kernel on its way to a registry; swept at start

@@ -139,6 +139,21 @@ func (c *Client) ListVMSummaries(ctx context.Context) ([]model.VMSummary, error)
 	return invoke[[]model.VMSummary](ctx, c, "vm.summaries", none{})
 }
 
+// ResizeVM implements API.
+func (c *Client) ResizeVM(ctx context.Context, p VMResizeParams, report model.Report) (model.VM, error) {
+	return follow[model.VM](ctx, c, "vm.resize", p, report)
+}
+
+// ResetVM implements API.
+func (c *Client) ResetVM(ctx context.Context, p VMResetParams, report model.Report) (model.VM, error) {
+	return follow[model.VM](ctx, c, "vm.reset", p, report)
+}
+
+// RebaseVM implements API.
+func (c *Client) RebaseVM(ctx context.Context, p VMRebaseParams, report model.Report) (model.VM, error) {
+	return follow[model.VM](ctx, c, "vm.rebase", p, report)
+}
+
 // ListVMs implements API.
 func (c *Client) ListVMs(ctx context.Context) ([]model.VM, error) {
 	return invoke[[]model.VM](ctx, c, "vm.list", none{})
