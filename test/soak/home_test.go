@@ -39,7 +39,7 @@ type home struct {
 func newHome(t *testing.T) *home {
 	t.Helper()
 	w := needWorld(t)
-	dir, err := os.MkdirTemp("/tmp", "bgs")
+	dir, err := os.MkdirTemp("/tmp", "bgs") //nolint:usetesting // t.TempDir is too long for sockets
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,14 +31,13 @@ func main() {
 	case slices.Contains(args, "help"):
 		fmt.Println("Available netdev backend types:\nuser")
 	default:
-		if err := run(context.Background(), args); err != nil {
-			fmt.Fprintln(os.Stderr, "standin:", err)
-			os.Exit(1)
-		}
+		fmt.Fprintln(os.Stderr, "standin:", run(context.Background(), args))
+		os.Exit(1)
 	}
 }
 
-// run is one VM, until the guest switches itself off.
+// run is one VM. It returns only when it has to give up: a guest that switches
+// itself off ends the process.
 func run(ctx context.Context, args []string) error {
 	pid := strconv.Itoa(os.Getpid()) + "\n"
 	if err := os.WriteFile(valueOf(args, "-pidfile"), []byte(pid), 0o600); err != nil {
