@@ -54,6 +54,9 @@ func Boot(ctx context.Context, version string) error {
 		return err
 	}
 	g.mark("port")
+	if err := calmSysmon(); err != nil {
+		logError(fmt.Errorf("calming the runtime's watching thread: %w", err))
+	}
 	server := NewServer(Options{
 		Version:   version,
 		Configure: g.configure,

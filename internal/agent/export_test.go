@@ -7,6 +7,7 @@ var (
 	LookupAccount    = lookupAccount
 	WithoutSignature = withoutSignature
 	Blocks           = blocks
+	ThreadIn         = threadIn
 )
 
 // NewAccount makes what LookupAccount returns.

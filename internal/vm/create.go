@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"banger/internal/disk"
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
@@ -17,9 +18,11 @@ import (
 //	1 guard    names and sizes are checked                 nothing on disk
 //	2 image    a local image, or one that is pulled        images/<id>
 //	           and the kernel, when one is named           kernels/<name>
-//	3 plan     the spec: what was asked over what the image says
+//	3 plan     the spec: what was asked over what the image says, and
+//	           what the features make of it
 //	4 intend   row, state creating: the name is taken      row
 //	5 clone    the root disk                               vms/<id>/root.*
+//	           and what the features keep beside it
 //	6 ready    row, state stopped
 //	7 boot     when asked                                  a process
 //
@@ -29,6 +32,9 @@ func (s *Service) CreateVM(ctx context.Context, p rpc.VMCreateParams, report mod
 	return operation.Do(ctx, s.cfg.Ops, "vm.create", firstOf(p.Name, p.Image, "the default image"), report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
 		vm, err := s.create(ctx, op, p)
 		if err != nil || !p.Start {
+			return vm, err
+		}
+		if err := failpoint.Hit(ctx, "vm.create/ready"); err != nil {
 			return vm, err
 		}
 		unlock, err := s.lock(ctx, vm.ID)
@@ -44,15 +50,24 @@ func (s *Service) create(ctx context.Context, op *operation.Op, p rpc.VMCreatePa
 	if err := s.checkName(ctx, p.Name); err != nil { // 1
 		return model.VM{}, err
 	}
+	if err := failpoint.Hit(ctx, "vm.create/named"); err != nil {
+		return model.VM{}, err
+	}
 	if p.Kernel != "" { // 2: first, since a name that is wrong is known at once
 		op.Stage("kernel")
 		if _, err := s.cfg.Kernels.EnsureKernel(ctx, p.Kernel, op.Report); err != nil {
 			return model.VM{}, err
 		}
 	}
+	if err := failpoint.Hit(ctx, "vm.create/kernel"); err != nil {
+		return model.VM{}, err
+	}
 	op.Stage("image")
 	img, err := s.imageFor(ctx, p, op.Report)
 	if err != nil {
+		return model.VM{}, err
+	}
+	if err := failpoint.Hit(ctx, "vm.create/image"); err != nil {
 		return model.VM{}, err
 	}
 	op.Stage("disk")
@@ -60,9 +75,21 @@ func (s *Service) create(ctx context.Context, op *operation.Op, p rpc.VMCreatePa
 	if err != nil {
 		return model.VM{}, err
 	}
+	if err := failpoint.Hit(ctx, "vm.create/intended"); err != nil {
+		return model.VM{}, err
+	}
 	method, err := s.cloneRoot(ctx, vm, img) // 5
 	if err != nil {
 		return model.VM{}, fmt.Errorf("cloning image %s: %w", img.Name, err)
+	}
+	if err := failpoint.Hit(ctx, "vm.create/cloned"); err != nil {
+		return model.VM{}, err
+	}
+	if err := s.hooks.create(ctx, vm, img); err != nil {
+		return model.VM{}, err
+	}
+	if err := failpoint.Hit(ctx, "vm.create/hooked"); err != nil {
+		return model.VM{}, err
 	}
 	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error { // 6
 		vm.State, vm.RootClone = model.VMStopped, method
@@ -111,11 +138,17 @@ func (s *Service) intend(ctx context.Context, op *operation.Op, p rpc.VMCreatePa
 	if _, err := s.cfg.Images.ShowImage(ctx, rpc.NameParams{Name: img.ID}); err != nil {
 		return model.VM{}, err
 	}
+	if err := failpoint.Hit(ctx, "vm.create/locked"); err != nil {
+		return model.VM{}, err
+	}
 	name, err := s.nameFor(ctx, p.Name)
 	if err != nil {
 		return model.VM{}, err
 	}
 	spec, err := planSpec(p, name, img)
+	if err == nil {
+		err = s.hooks.plan(ctx, p, img, &spec)
+	}
 	if err != nil {
 		return model.VM{}, err
 	}
@@ -137,6 +170,9 @@ func (s *Service) intend(ctx context.Context, op *operation.Op, p rpc.VMCreatePa
 // cloneRoot makes the VM's root disk and says how.
 func (s *Service) cloneRoot(ctx context.Context, vm model.VM, img model.Image) (string, error) {
 	if err := os.MkdirAll(vm.Dir, 0o700); err != nil {
+		return "", err
+	}
+	if err := failpoint.Hit(ctx, "vm.create/directory"); err != nil {
 		return "", err
 	}
 	driver, err := s.pickDriver(ctx, vm.Spec.Driver)

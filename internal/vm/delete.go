@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
@@ -15,7 +16,7 @@ import (
 //	1 guard    a running VM is refused unless Force is set
 //	2 kill     the process, if there is one
 //	3 intend   row, state deleting: from here Recover finishes the job
-//	4 remove   the directory, then the row
+//	4 remove   what the features keep elsewhere, the directory, then the row
 func (s *Service) DeleteVM(ctx context.Context, p rpc.VMDeleteParams, report model.Report) (model.VM, error) {
 	return operation.Do(ctx, s.cfg.Ops, "vm.delete", p.Name, report, func(ctx context.Context, _ *operation.Op) (model.VM, error) {
 		vm, unlock, err := s.lockNamed(ctx, p.Name)
@@ -36,6 +37,9 @@ func (s *Service) DeleteVM(ctx context.Context, p rpc.VMDeleteParams, report mod
 				return vm, err
 			}
 		}
+		if err := failpoint.Hit(ctx, "vm.delete/guarded"); err != nil {
+			return vm, err
+		}
 		return vm, s.remove(ctx, vm) // 3, 4
 	})
 }
@@ -52,8 +56,20 @@ func (s *Service) remove(ctx context.Context, vm model.VM) error {
 		}
 		return err
 	}
+	if err := failpoint.Hit(ctx, "vm.delete/intended"); err != nil {
+		return err
+	}
+	if err := s.hooks.delete(ctx, vm); err != nil {
+		return err
+	}
+	if err := failpoint.Hit(ctx, "vm.delete/hooked"); err != nil {
+		return err
+	}
 	if err := os.RemoveAll(vm.Dir); err != nil {
 		return fmt.Errorf("removing the files of VM %s: %w", vm.Name, err)
+	}
+	if err := failpoint.Hit(ctx, "vm.delete/removed"); err != nil {
+		return err
 	}
 	return s.cfg.Store.DeleteVM(ctx, vm.ID)
 }

@@ -21,7 +21,7 @@ const (
 )
 
 // planSpec decides what a VM will be from what was asked and what its image
-// says. It is pure.
+// says; the features add theirs. It is pure.
 func planSpec(p rpc.VMCreateParams, name string, img model.Image) (model.VMSpec, error) {
 	spec := model.VMSpec{
 		CPUs:       orDefault(p.CPUs, DefaultCPUs),
@@ -29,14 +29,10 @@ func planSpec(p rpc.VMCreateParams, name string, img model.Image) (model.VMSpec,
 		DiskBytes:  p.DiskBytes,
 		Kernel:     p.Kernel,
 		Driver:     p.Driver,
-		Network:    p.Network,
 		Hostname:   p.Hostname,
 		Config:     overrideConfig(img.Config, p),
 		Labels:     p.Labels,
 		AutoRemove: p.AutoRemove,
-	}
-	if spec.Network == "" {
-		spec.Network = model.NetUser
 	}
 	if spec.Hostname == "" {
 		spec.Hostname = name
@@ -140,8 +136,6 @@ func planMachine(vm model.VM, boot bootSet, runDir string) vmm.Spec {
 		CPUs:       vm.Spec.CPUs,
 		MemoryMiB:  vm.Spec.MemoryMiB,
 		Disks:      []vmm.Disk{rootDisk(vm, boot.image)},
-		Network:    vm.Spec.Network,
-		MAC:        macOf(vm.ID),
 		Console:    consolePath(vm),
 	}
 }
@@ -158,30 +152,13 @@ func rootDisk(vm model.VM, img model.Image) vmm.Disk {
 
 func consolePath(vm model.VM) string { return filepath.Join(vm.Dir, model.ConsoleFile) }
 
-// macOf derives a VM's MAC address from its id: locally administered, unicast
-// (IEEE 802, first octet 0x02), and the same at every start.
-func macOf(id string) string {
-	hex := (id + "0000000000")[:10]
-	return "02:" + hex[0:2] + ":" + hex[2:4] + ":" + hex[4:6] + ":" + hex[6:8] + ":" + hex[8:10]
-}
-
-// userNet is the guest's side of QEMU's user-mode network: 10.0.2.0/24, the
-// gateway .2, the name server .3 (QEMU manual, "Network emulation").
-func userNet(mac string) *wire.Network {
-	return &wire.Network{MAC: mac, Address: "10.0.2.15/24", Gateway: "10.0.2.2", DNS: []string{"10.0.2.3"}}
-}
-
 // planGuest is what a booted guest is told about itself. Time and entropy are
 // added at the last moment.
 func planGuest(vm model.VM) wire.Config {
-	cfg := wire.Config{
+	return wire.Config{
 		Hostname: vm.Spec.Hostname,
-		Root:     wire.RootFS{Device: "/dev/vda", FSType: "ext4", Grow: vm.Spec.DiskBytes != 0},
+		Root:     wire.RootFS{Device: diskDevice(0), FSType: "ext4", Grow: vm.Spec.DiskBytes != 0},
 	}
-	if vm.Spec.Network == model.NetUser {
-		cfg.Network = userNet(macOf(vm.ID))
-	}
-	return cfg
 }
 
 func orDefault(v, def int) int {

@@ -24,7 +24,7 @@ func TestPlanSpecLaysWishesOverTheImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := model.VMSpec{
-		CPUs: 2, MemoryMiB: DefaultMemoryMiB, Network: model.NetUser, Hostname: "web",
+		CPUs: 2, MemoryMiB: DefaultMemoryMiB, Hostname: "web",
 		Config: model.ImageConfig{
 			Entrypoint: []string{"/bin/sh"}, Env: []string{"PATH=/bin", "A=2", "B=3"},
 			WorkingDir: "/srv", User: "root",
@@ -81,21 +81,31 @@ func TestPlanMachineAndGuest(t *testing.T) {
 		Spec:    model.VMSpec{CPUs: 2, MemoryMiB: 256, Network: model.NetUser, Hostname: "web", DiskBytes: 2 << 30},
 		Runtime: model.VMRuntime{Generation: "g"},
 	}
-	spec := planMachine(vm, bootSet{"k", "/k/vmlinux", "/c/i.cpio", model.Image{Dir: "/s/images/1"}}, "/r/g")
+	planned := func(vm model.VM) Plan {
+		plan := Plan{
+			Machine: planMachine(vm, bootSet{"k", "/k/vmlinux", "/c/i.cpio", model.Image{Dir: "/s/images/1"}}, "/r/g"),
+			Guest:   planGuest(vm),
+		}
+		if err := (hooks{networkHook()}).configure(vm, &plan); err != nil {
+			t.Fatal(err)
+		}
+		return plan
+	}
+	plan := planned(vm)
 	want := vmm.Spec{
 		ID: vm.ID, Generation: "g", RunDir: "/r/g", Kernel: "/k/vmlinux", Initrd: "/c/i.cpio", CPUs: 2, MemoryMiB: 256,
 		Disks:   []vmm.Disk{{Path: "/s/vms/1/root.qcow2", Format: vmm.Qcow2, Backing: "/s/images/1/rootfs.ext4"}},
 		Network: model.NetUser, MAC: "02:01:23:45:67:89", Console: "/s/vms/1/console.log",
 	}
-	if diff := cmp.Diff(want, spec); diff != "" {
+	if diff := cmp.Diff(want, plan.Machine); diff != "" {
 		t.Errorf("machine: -want +got\n%s", diff)
 	}
-	guest := planGuest(vm)
-	if !guest.Root.Grow || guest.Network == nil || guest.Network.MAC != spec.MAC || guest.Hostname != "web" {
+	guest := plan.Guest
+	if !guest.Root.Grow || guest.Network == nil || guest.Network.MAC != want.MAC || guest.Hostname != "web" {
 		t.Errorf("guest: %+v", guest)
 	}
 	vm.Spec.Network, vm.RootClone = model.NetNone, "reflink"
-	if planGuest(vm).Network != nil {
+	if planned(vm).Guest.Network != nil {
 		t.Error("a VM without network is given one")
 	}
 	if d := rootDisk(vm, model.Image{}); d != (vmm.Disk{Path: "/s/vms/1/root.ext4", Format: vmm.Raw}) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/vmm"
 )
@@ -36,6 +37,9 @@ func (s *Service) Recover(ctx context.Context) error {
 }
 
 func (s *Service) recoverVM(ctx context.Context, vm model.VM) error {
+	if err := failpoint.Hit(ctx, "vm.recover/vm"); err != nil {
+		return err
+	}
 	switch vm.State {
 	case model.VMStopped, model.VMFailed:
 		return nil
@@ -73,6 +77,9 @@ func (s *Service) sweep(ctx context.Context) error {
 	vms, err := s.cfg.Store.VMs(ctx)
 	if err != nil {
 		return fmt.Errorf("recovering VMs: %w", err)
+	}
+	if err := failpoint.Hit(ctx, "vm.recover/rows"); err != nil {
+		return err
 	}
 	dirs, runs := map[string]bool{}, map[string]bool{}
 	for _, vm := range vms {

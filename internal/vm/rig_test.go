@@ -31,16 +31,17 @@ type rig struct {
 	ops     *operation.Service
 	fake    *vmmtest.Fake
 	catalog *catalog
+	hooks   []vm.Hook
 
 	mu     sync.Mutex
 	agents map[*vmmtest.Guest]*agent.Server
 }
 
 // newRig makes a rig with an image called app.
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T, hooks ...vm.Hook) *rig {
 	t.Helper()
 	home := t.TempDir()
-	r := &rig{t: t, agents: map[*vmmtest.Guest]*agent.Server{}, paths: model.Paths{
+	r := &rig{t: t, hooks: hooks, agents: map[*vmmtest.Guest]*agent.Server{}, paths: model.Paths{
 		State: filepath.Join(home, "s"), Cache: filepath.Join(home, "c"), Run: filepath.Join(home, "r"),
 	}}
 	r.fake = vmmtest.NewFake(r.serveGuest)
@@ -71,7 +72,7 @@ func (r *rig) restart() {
 	r.ops = operation.New(operation.Config{Store: r.db})
 	r.Service = vm.New(vm.Config{
 		Paths: r.paths, Store: r.db, Images: r.catalog, Kernels: r.catalog, Ops: r.ops,
-		Drivers: []vmm.Driver{r.fake}, Log: slog.New(slog.DiscardHandler), BootTimeout: time.Second,
+		Drivers: []vmm.Driver{r.fake}, Hooks: r.hooks, Log: slog.New(slog.DiscardHandler), BootTimeout: time.Second,
 	})
 	if err := r.Recover(r.t.Context()); err != nil {
 		r.t.Fatal(err)

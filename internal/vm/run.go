@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
@@ -36,6 +37,9 @@ func (s *Service) RunVM(ctx context.Context, p rpc.VMRunParams, stdio rpc.Stdio,
 	if l == nil {
 		return model.ExitStatus{}, model.Errorf(model.CodeBoot, "VM %s has ended right after its start", vm.Name)
 	}
+	if err := failpoint.Hit(ctx, "vm.run/started"); err != nil {
+		return model.ExitStatus{}, err
+	}
 	if len(argv) == 0 {
 		return model.ExitStatus{}, nil
 	}
@@ -53,6 +57,9 @@ func (s *Service) createForRun(ctx context.Context, p rpc.VMRunParams, report mo
 			return vm, err
 		}
 		if argv, err = mainArgv(vm.Spec.Config, p.Argv); err != nil && !p.Detach {
+			return vm, err
+		}
+		if err := failpoint.Hit(ctx, "vm.run/planned"); err != nil {
 			return vm, err
 		}
 		unlock, err := s.lock(ctx, vm.ID)
@@ -73,7 +80,10 @@ func (s *Service) endRun(ctx context.Context, vm model.VM) {
 	if l == nil {
 		return
 	}
-	var err error
+	err := failpoint.Hit(ctx, "vm.run/ended")
+	if err != nil {
+		s.cfg.Log.Error("ending a run", "vm", vm.Name, "err", err)
+	}
 	if vm.Spec.AutoRemove {
 		err = s.kill(ctx, l)
 	} else {

@@ -42,6 +42,7 @@ func (s *Service) attach(ctx context.Context, vm model.VM) (*live, error) {
 	m, err := driver.Attach(bounded, s.record(vm))
 	if errors.Is(err, vmm.ErrGone) {
 		l := newLive(vm.ID, vm.Runtime.Generation, nil)
+		s.undoPrepared(ctx, vm.ID, vm.Runtime.Generation)
 		end := vmm.Exit{Reason: vmm.ExitUnknown, At: s.cfg.Now()}
 		_, recErr := s.recordExit(ctx, l, end, consolePath(vm))
 		return nil, errors.Join(err, recErr)

@@ -54,7 +54,9 @@ type Config struct {
 	Ops     *operation.Service
 	// Drivers are tried in order for a VM that names none.
 	Drivers []vmm.Driver
-	Log     *slog.Logger
+	// Hooks are capabilities beyond the built-in ones, applied after them.
+	Hooks []Hook
+	Log   *slog.Logger
 	// BootTimeout bounds one try to boot; zero: 60 s on TCG, 20 s on KVM.
 	BootTimeout time.Duration
 	Now         func() time.Time
@@ -62,7 +64,8 @@ type Config struct {
 
 // Service runs VMs.
 type Service struct {
-	cfg Config
+	cfg   Config
+	hooks hooks
 	// boots lets as many guests boot at once as there are processors: more
 	// only makes each of them slower and pushes them past their deadlines.
 	boots chan struct{}
@@ -78,6 +81,7 @@ func New(cfg Config) *Service {
 	}
 	return &Service{
 		cfg:   cfg,
+		hooks: append(hooks{networkHook()}, cfg.Hooks...),
 		boots: make(chan struct{}, runtime.NumCPU()),
 		live:  map[string]*live{},
 	}

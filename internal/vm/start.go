@@ -9,10 +9,12 @@ import (
 	"path/filepath"
 	"time"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
 	"banger/internal/vmm"
+	"banger/internal/wire"
 )
 
 // StartVM boots a VM; one that runs already is returned as it is.
@@ -20,14 +22,15 @@ import (
 //	1 guard    its state allows it
 //	2 find     kernel and initramfs                           kernels/<name>, initramfs
 //	3 intend   row, state starting, with a new generation     row
-//	4 process  the driver starts it                           run/vm/<generation>, a process
-//	5 record   the process's identity                         row
-//	6 agent    it answers, or the boot is tried once more
-//	7 tell     the guest its name, network, time, root disk
-//	8 ready    row, state running
+//	4 prepare  what the features need of this host
+//	5 process  the driver starts it                           run/vm/<generation>, a process
+//	6 record   the process's identity                         row
+//	7 agent    it answers, or the boot is tried once more
+//	8 tell     the guest its name, network, time, disks
+//	9 ready    row, state running
 //
-// A failure from 3 on kills the process and leaves the VM failed, with the
-// reason and the end of its console in the error.
+// A failure from 3 on kills the process, undoes 4 and leaves the VM failed,
+// with the reason and the end of its console in the error.
 func (s *Service) StartVM(ctx context.Context, p rpc.NameParams, report model.Report) (model.VM, error) {
 	return operation.Do(ctx, s.cfg.Ops, "vm.start", p.Name, report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
 		vm, unlock, err := s.lockNamed(ctx, p.Name)
@@ -48,6 +51,9 @@ func (s *Service) start(ctx context.Context, op *operation.Op, vm model.VM) (mod
 	if l != nil {
 		return s.cfg.Store.VM(ctx, vm.ID)
 	}
+	if err := failpoint.Hit(ctx, "vm.start/guarded"); err != nil {
+		return vm, err
+	}
 	driver, err := s.pickDriver(ctx, vm.Spec.Driver)
 	if err != nil {
 		return vm, err
@@ -58,6 +64,9 @@ func (s *Service) start(ctx context.Context, op *operation.Op, vm model.VM) (mod
 	op.Stage("kernel")
 	boot, err := s.bootSetFor(ctx, vm, op.Report) // 2
 	if err != nil {
+		return vm, err
+	}
+	if err := failpoint.Hit(ctx, "vm.start/found"); err != nil {
 		return vm, err
 	}
 	op.Stage("boot")
@@ -73,6 +82,9 @@ func (s *Service) bootRetrying(ctx context.Context, op *operation.Op, vm model.V
 		defer func() { <-s.boots }()
 	case <-ctx.Done():
 		return vm, ctx.Err()
+	}
+	if err := failpoint.Hit(ctx, "vm.start/admitted"); err != nil {
+		return vm, err
 	}
 	booted, err := s.boot(ctx, vm, driver, boot)
 	if err == nil || !errors.Is(err, errLate) || ctx.Err() != nil {
@@ -98,12 +110,17 @@ func (s *Service) boot(ctx context.Context, vm model.VM, driver picked, boot boo
 	if err != nil {
 		return vm, err
 	}
-	l, err := s.launch(ctx, vm, driver, boot) // 4, 5
+	plan, err := s.planStart(vm, boot)
 	if err != nil {
 		s.abandon(ctx, vm, err)
 		return vm, err
 	}
-	booted, err := s.bringUp(ctx, vm, l, s.bootTimeout(driver)) // 6, 7, 8
+	l, err := s.launch(ctx, vm, driver, plan.Machine) // 4, 5, 6
+	if err != nil {
+		s.abandon(ctx, vm, err)
+		return vm, err
+	}
+	booted, err := s.bringUp(ctx, vm, l, plan.Guest, s.bootTimeout(driver)) // 7, 8, 9
 	if err == nil {
 		return booted, nil
 	}
@@ -115,28 +132,61 @@ func (s *Service) boot(ctx context.Context, vm model.VM, driver picked, boot boo
 	return vm, err
 }
 
-// launch starts the process, makes it known and records it.
-func (s *Service) launch(ctx context.Context, vm model.VM, driver picked, boot bootSet) (*live, error) {
-	runDir := s.runDir(vm.Runtime.Generation)
-	if err := os.MkdirAll(runDir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the run directory of VM %s: %w", vm.Name, err)
-	}
-	m, err := driver.Start(ctx, planMachine(vm, boot, runDir))
-	if err != nil {
-		_ = os.RemoveAll(runDir)
+// planStart puts together what this start is made of.
+func (s *Service) planStart(vm model.VM, boot bootSet) (Plan, error) {
+	plan := Plan{Machine: planMachine(vm, boot, s.runDir(vm.Runtime.Generation)), Guest: planGuest(vm)}
+	err := s.hooks.configure(vm, &plan)
+	return plan, err
+}
+
+// launch starts the process, with what the features need prepared. Once there
+// is a process, its end undoes that.
+func (s *Service) launch(ctx context.Context, vm model.VM, driver picked, spec vmm.Spec) (*live, error) {
+	if err := failpoint.Hit(ctx, "vm.start/intended"); err != nil {
 		return nil, err
 	}
+	if err := os.MkdirAll(spec.RunDir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the run directory of VM %s: %w", vm.Name, err)
+	}
+	if err := s.hooks.prepare(ctx, vm); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(spec.RunDir))
+	}
+	m, err := startIn(ctx, driver, spec)
+	if err != nil {
+		return nil, errors.Join(err, s.hooks.stop(ctx, vm), os.RemoveAll(spec.RunDir))
+	}
+	return s.launched(ctx, vm, m)
+}
+
+// startIn starts the process once all is prepared for it.
+func startIn(ctx context.Context, driver picked, spec vmm.Spec) (vmm.Machine, error) {
+	if err := failpoint.Hit(ctx, "vm.start/prepared"); err != nil {
+		return nil, err
+	}
+	return driver.Start(ctx, spec)
+}
+
+// launched makes a process known and records it.
+func (s *Service) launched(ctx context.Context, vm model.VM, m vmm.Machine) (*live, error) {
 	l := newLive(vm.ID, vm.Runtime.Generation, m)
 	s.adopt(ctx, l, consolePath(vm))
-	_, err = s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {
-		vm.Runtime.Process = m.Record().Process
-		return nil
-	})
-	if err != nil {
+	if err := s.recordProcess(ctx, vm.ID, m.Record().Process); err != nil {
 		l.expect(model.VMFailed, err.Error())
 		return nil, errors.Join(err, s.kill(ctx, l))
 	}
 	return l, nil
+}
+
+// recordProcess makes a process one that the next daemon finds.
+func (s *Service) recordProcess(ctx context.Context, id string, process model.ProcessID) error {
+	if err := failpoint.Hit(ctx, "vm.start/launched"); err != nil {
+		return err
+	}
+	_, err := s.cfg.Store.UpdateVM(ctx, id, func(vm *model.VM) error {
+		vm.Runtime.Process = process
+		return nil
+	})
+	return err
 }
 
 // abandon writes why a VM could not be started when there is no process whose
@@ -154,7 +204,7 @@ func (s *Service) abandon(ctx context.Context, vm model.VM, cause error) {
 }
 
 // bringUp waits for the agent and makes the guest this VM.
-func (s *Service) bringUp(ctx context.Context, vm model.VM, l *live, limit time.Duration) (model.VM, error) {
+func (s *Service) bringUp(ctx context.Context, vm model.VM, l *live, cfg wire.Config, limit time.Duration) (model.VM, error) {
 	began := s.cfg.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errLate)
 	defer cancel()
@@ -165,21 +215,38 @@ func (s *Service) bringUp(ctx context.Context, vm model.VM, l *live, limit time.
 		case <-ctx.Done():
 		}
 	}()
+	if err := failpoint.Hit(ctx, "vm.start/recorded"); err != nil {
+		return vm, err
+	}
 	agent, err := l.agent(ctx)
 	if err != nil {
 		return vm, whyNot(ctx, l, err)
+	}
+	if err := failpoint.Hit(ctx, "vm.start/dialed"); err != nil {
+		return vm, err
 	}
 	hello, err := agent.Hello(ctx)
 	if err != nil {
 		return vm, whyNot(ctx, l, err)
 	}
 	took := s.cfg.Now().Sub(began)
-	cfg := planGuest(vm)
+	if err := failpoint.Hit(ctx, "vm.start/answered"); err != nil {
+		return vm, err
+	}
 	cfg.Time = s.cfg.Now().UnixNano()
 	cfg.Entropy = make([]byte, 64)
 	_, _ = rand.Read(cfg.Entropy)
 	if err := agent.Configure(ctx, cfg); err != nil {
 		return vm, whyNot(ctx, l, fmt.Errorf("configuring the guest: %w", err))
+	}
+	if err := failpoint.Hit(ctx, "vm.start/configured"); err != nil {
+		return vm, err
+	}
+	if err := s.hooks.ready(ctx, vm, agent); err != nil {
+		return vm, whyNot(ctx, l, err)
+	}
+	if err := failpoint.Hit(ctx, "vm.start/hooked"); err != nil {
+		return vm, err
 	}
 	l.setUp()
 	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
@@ -46,13 +47,22 @@ func (s *Service) stop(ctx context.Context, op *operation.Op, vm model.VM, grace
 	if err != nil || l == nil {
 		return vm, err
 	}
+	if err := failpoint.Hit(ctx, "vm.stop/guarded"); err != nil {
+		return vm, err
+	}
 	op.Stage("stop")
 	ctx = context.WithoutCancel(ctx)
 	if _, err := s.setState(ctx, vm.ID, model.VMStopping, ""); err != nil {
 		return vm, err
 	}
+	if err := failpoint.Hit(ctx, "vm.stop/intended"); err != nil {
+		return vm, err
+	}
 	l.expect(model.VMStopped, "")
 	s.powerOff(ctx, l, grace)
+	if err := failpoint.Hit(ctx, "vm.stop/asked"); err != nil {
+		return vm, err
+	}
 	if !l.isGone() {
 		op.Stage("kill")
 		if err := s.kill(ctx, l); err != nil {
@@ -64,6 +74,9 @@ func (s *Service) stop(ctx context.Context, op *operation.Op, vm model.VM, grace
 
 // afterStop reads what watch has written. A VM with AutoRemove may be gone.
 func (s *Service) afterStop(ctx context.Context, vm model.VM) (model.VM, error) {
+	if err := failpoint.Hit(ctx, "vm.stop/ended"); err != nil {
+		return vm, err
+	}
 	now, err := s.cfg.Store.VM(ctx, vm.ID)
 	if model.CodeOf(err) == model.CodeNotFound {
 		vm.State, vm.Runtime = model.VMStopped, model.VMRuntime{}
@@ -102,6 +115,9 @@ func (s *Service) KillVM(ctx context.Context, p rpc.NameParams) (model.VM, error
 	if err != nil || l == nil {
 		return vm, err
 	}
+	if err := failpoint.Hit(ctx, "vm.kill/found"); err != nil {
+		return vm, err
+	}
 	if err := s.kill(ctx, l); err != nil {
 		return vm, err
 	}
@@ -118,6 +134,9 @@ func (s *Service) kill(ctx context.Context, l *live) error {
 	defer cancel()
 	if err := l.machine.Kill(ctx); err != nil {
 		return model.Errorf(model.CodeInternal, "killing the process of VM %s: %w", l.vmID, err)
+	}
+	if err := failpoint.Hit(ctx, "vm.kill/signalled"); err != nil {
+		return err
 	}
 	select {
 	case <-l.gone:
@@ -139,6 +158,9 @@ func (s *Service) RestartVM(ctx context.Context, p rpc.VMStopParams, report mode
 			return vm, model.Errorf(model.CodeConflict, "VM %s is deleted when it stops, so it cannot be restarted", vm.Name)
 		}
 		if vm, err = s.stop(ctx, op, vm, graceOf(p)); err != nil {
+			return vm, err
+		}
+		if err := failpoint.Hit(ctx, "vm.restart/stopped"); err != nil {
 			return vm, err
 		}
 		return s.start(ctx, op, vm)

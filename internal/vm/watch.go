@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/vmm"
 	"banger/internal/vmm/console"
@@ -18,10 +19,14 @@ const consoleCheck = 10 * time.Second
 //
 //	1 wait     the process is gone                   (the console is kept short meanwhile)
 //	2 wire     the connection to the agent is closed
-//	3 row      stopped or failed, with the reason     (only if it is still this start's)
-//	4 remove   the run directory; with AutoRemove the VM, unless it never came up:
+//	3 undo     what the features prepared
+//	4 row      stopped or failed, with the reason     (only if it is still this start's)
+//	5 remove   the run directory; with AutoRemove the VM, unless it never came up:
 //	           then whoever booted it decides
-//	5 forget   the VM is not live any more
+//	6 forget   the VM is not live any more
+//
+// A daemon that ends between 3 and 4 leaves 3 to the next one, which does it
+// again.
 func (s *Service) watch(ctx context.Context, l *live, consolePath string) {
 	defer close(l.gone)
 	exit, err := waitTrimming(ctx, l.machine, consolePath) // 1
@@ -29,20 +34,39 @@ func (s *Service) watch(ctx context.Context, l *live, consolePath string) {
 		s.forget(l) // let go of on purpose: the process goes on
 		return
 	}
-	l.release() // 2
-	vm, err := s.recordExit(ctx, l, exit, consolePath)
+	l.release()                                        // 2
+	s.undoPrepared(ctx, l.vmID, l.generation)          // 3
+	vm, err := s.recordExit(ctx, l, exit, consolePath) // 4
 	if err != nil {
 		s.cfg.Log.Error("recording the end of a VM", "vm", l.vmID, "err", err)
 	}
-	if err := os.RemoveAll(s.runDir(l.generation)); err != nil { // 4
+	if err := s.sweepRun(ctx, l.generation); err != nil { // 5
 		s.cfg.Log.Warn("removing a run directory", "vm", l.vmID, "err", err)
 	}
-	s.forget(l) // 5
+	s.forget(l) // 6
 	if vm.Spec.AutoRemove && vm.State != model.VMDeleting && l.wasUp() && err == nil {
 		if err := s.remove(ctx, vm); err != nil {
 			s.cfg.Log.Error("deleting a VM that has stopped", "vm", vm.Name, "err", err)
 		}
 	}
+}
+
+// undoPrepared gives back what the features hold for a start whose process is
+// gone. A row of a later start is not touched: it holds things of its own.
+func (s *Service) undoPrepared(ctx context.Context, id, generation string) {
+	vm, err := s.cfg.Store.VM(ctx, id)
+	if err == nil && vm.Runtime.Generation == generation {
+		err = s.hooks.stop(ctx, vm)
+	}
+	if err != nil && model.CodeOf(err) != model.CodeNotFound {
+		s.cfg.Log.Error("cleaning up after a VM", "vm", id, "err", err)
+	}
+}
+
+// sweepRun removes the run directory of a start whose process has ended.
+func (s *Service) sweepRun(ctx context.Context, generation string) error {
+	err := failpoint.Hit(ctx, "vm.watch/recorded")
+	return errors.Join(err, os.RemoveAll(s.runDir(generation)))
 }
 
 func (s *Service) forget(l *live) {
@@ -78,6 +102,9 @@ func (s *Service) recordExit(ctx context.Context, l *live, exit vmm.Exit, consol
 	end := l.expected()
 	if end == nil {
 		end = judge(exit, consolePath)
+	}
+	if err := failpoint.Hit(ctx, "vm.watch/seen"); err != nil {
+		return model.VM{}, err
 	}
 	errStale := errors.New("stale")
 	vm, err := s.cfg.Store.UpdateVM(ctx, l.vmID, func(vm *model.VM) error {

@@ -52,7 +52,17 @@ func TestExec(t *testing.T) {
 	t.Run("signals are passed on", func(t *testing.T) { testSignals(t, w.home) })
 	t.Run("terminal", func(t *testing.T) { testTerminal(t, w.home) })
 	t.Run("detached", func(t *testing.T) { testDetached(t, w.home) })
+	t.Run("timer slack", func(t *testing.T) { testTimerSlack(t, w.home) })
 	t.Run("JSON", func(t *testing.T) { testExecJSON(t, w.home) })
+}
+
+// testTimerSlack: of the agent's threads one is woken late, of a command's none.
+func testTimerSlack(t *testing.T, h *home) {
+	got := h.ok(t, "exec", "exec", "--", "sh", "-c",
+		`for t in /proc/1/task/*; do cat /proc/${t##*/}/timerslack_ns; done | grep -vc '^50000$'; cat /proc/self/timerslack_ns`)
+	if want := "1\n50000\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 func testLargeInput(t *testing.T, h *home) {
