@@ -105,7 +105,7 @@ var jsonArgs = map[string]string{
 	"kernel list": "", "kernel pull": "", "kernel import": "--kernel-path f mine",
 	"kernel show": "debian-12", "kernel delete": "debian-12",
 	"operation list": "", "operation show": "4f1c", "operation watch": "4f1c", "operation cancel": "4f1c",
-	"system version": "", "system shutdown": "", "version": "", "completion": "bash", "docs": "",
+	"config show": "", "system version": "", "system shutdown": "", "version": "", "completion": "bash", "docs": "",
 }
 
 // TestEveryCommandPrintsOneJSONValue runs every verb with --json.
