@@ -58,8 +58,8 @@ func (s *setting) check() error {
 		return nil
 	}
 	most := reflect.New(s.kind)
-	if err := most.Interface().(value).UnmarshalText([]byte(s.max)); err != nil { //nolint:forcetypeassert // as in settingsOf
-		return fmt.Errorf("%s: bound: %w", s.key, err)
+	if bound, ok := most.Interface().(value); !ok || bound.UnmarshalText([]byte(s.max)) != nil {
+		panic("config: the bound of " + s.key + " is none") // a fault of this package
 	}
 	number := reflect.ValueOf(s.value).Elem().Int()
 	if _, ok := s.value.(*Duration); ok && number < int64(time.Millisecond) {

@@ -80,7 +80,7 @@ func helperError(program string, res run.Result, err error) error {
 		return fmt.Errorf("credential helper %s: %w", program, run.ErrTooMuchOutput)
 	case errors.As(err, &exit):
 		said := strings.TrimSpace(string(res.Stderr))
-		return fmt.Errorf("credential helper %s: %v: %s", program, exit, model.Printable(said[:min(len(said), maxComplaint)]))
+		return fmt.Errorf("credential helper %s: %w: %s", program, exit, model.Printable(said[:min(len(said), maxComplaint)]))
 	}
 	return fmt.Errorf("credential helper %s cannot be run", program)
 }

@@ -191,7 +191,7 @@ func TestHelpers(t *testing.T) {
 		"long":  `head -c 100000 /dev/zero`,
 		"slow":  `sleep 60`,
 	} {
-		if err := os.Chmod(p.write("bin/docker-credential-"+name, "#!/bin/sh\n"+body+"\n"), 0o755); err != nil { //nolint:gosec // a program
+		if err := os.Chmod(p.write("bin/docker-credential-"+name, "#!/bin/sh\n"+body+"\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
