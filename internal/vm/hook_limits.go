@@ -38,6 +38,9 @@ func limitsHook(groups *cgroup.Manager) Hook {
 		Stop: func(ctx context.Context, vm model.VM) error {
 			return groups.Remove(ctx, vm.ID)
 		},
+		Delete: func(ctx context.Context, vm model.VM) error {
+			return groups.Remove(ctx, vm.ID)
+		},
 		Doctor: func(context.Context) []model.Check {
 			return []model.Check{checkLimits(groups)}
 		},
@@ -59,6 +62,9 @@ func planLimits(vm model.VM) cgroup.Limits {
 
 // limitsText is what show says of it.
 func limitsText(groups *cgroup.Manager, l cgroup.Limits) string {
+	if groups == nil {
+		return ""
+	}
 	if groups.Version() == 0 {
 		return "none: " + groups.Why()
 	}
@@ -68,4 +74,13 @@ func limitsText(groups *cgroup.Manager, l cgroup.Limits) string {
 		text += "; " + why
 	}
 	return text
+}
+
+func checkLimits(groups *cgroup.Manager) model.Check {
+	check := model.Check{Name: "limits of VM processes", Level: model.CheckOK, Message: fmt.Sprintf("control groups of version %d", groups.Version())}
+	if why := groups.Why(); why != "" {
+		check.Level, check.Message = model.CheckWarn, "VMs run without all limits: "+why
+		check.Hint = "run bangerd as a service of systemd with Delegate=yes"
+	}
+	return check
 }

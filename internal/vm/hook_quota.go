@@ -33,7 +33,7 @@ type quotaKeeper struct {
 func (h *quotaKeeper) plan(ctx context.Context, _ rpc.VMCreateParams, img model.Image, spec *model.VMSpec) error {
 	if q := h.quota.MemoryMiB; q > 0 && spec.MemoryMiB > q {
 		return model.Errorf(model.CodeLimit, "%d MiB of memory are more than all VMs may have together: %d MiB", spec.MemoryMiB, q).
-			WithHint("give it less with --memory, or raise BANGER_MAX_MEMORY for the daemon")
+			WithHint("give it less with --memory, or raise vm.memory: see `banger config show`")
 	}
 	if h.quota.DiskBytes == 0 {
 		return nil
@@ -48,7 +48,7 @@ func (h *quotaKeeper) plan(ctx context.Context, _ rpc.VMCreateParams, img model.
 	}
 	if total > h.quota.DiskBytes {
 		return model.Errorf(model.CodeLimit, "with this one the root disks of all VMs would have %d MiB of the %d MiB that they may have", total>>20, h.quota.DiskBytes>>20).
-			WithHint("delete a VM (banger rm), or raise BANGER_MAX_DISK for the daemon")
+			WithHint("delete a VM (banger rm), or raise vm.disk: see `banger config show`")
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func (h *quotaKeeper) prepare(ctx context.Context, vm model.VM) error {
 	}
 	if total > h.quota.MemoryMiB {
 		return model.Errorf(model.CodeLimit, "with this one the VMs that run would have %d MiB of the %d MiB that they may have", total, h.quota.MemoryMiB).
-			WithHint("stop a VM (banger ps, banger stop), or raise BANGER_MAX_MEMORY for the daemon")
+			WithHint("stop a VM (banger ps, banger stop), or raise vm.memory: see `banger config show`")
 	}
 	h.reserved[vm.ID] = vm.Spec.MemoryMiB
 	return nil

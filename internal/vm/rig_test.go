@@ -32,6 +32,7 @@ type rig struct {
 	fake    *vmmtest.Fake
 	catalog *catalog
 	hooks   []vm.Hook
+	quota   vm.Quota
 
 	mu     sync.Mutex
 	agents map[*vmmtest.Guest]*agent.Server
@@ -72,7 +73,7 @@ func (r *rig) restart() {
 	r.ops = operation.New(operation.Config{Store: r.db})
 	r.Service = vm.New(vm.Config{
 		Paths: r.paths, Store: r.db, Images: r.catalog, Kernels: r.catalog, Ops: r.ops,
-		Drivers: []vmm.Driver{r.fake}, Hooks: r.hooks, Log: slog.New(slog.DiscardHandler), BootTimeout: time.Second,
+		Drivers: []vmm.Driver{r.fake}, Hooks: r.hooks, Quota: r.quota, Log: slog.New(slog.DiscardHandler), BootTimeout: time.Second,
 	})
 	if err := r.Recover(r.t.Context()); err != nil {
 		r.t.Fatal(err)
@@ -153,6 +154,7 @@ func awaitTrue(t *testing.T, what string, cond func() bool) {
 // catalog is the images and kernels that there are.
 type catalog struct {
 	image  model.Image
+	others []model.Image
 	kernel model.Kernel
 	initrd string
 }
@@ -183,10 +185,12 @@ func (c *catalog) EnsureImage(ctx context.Context, name, _ string, _ model.Repor
 }
 
 func (c *catalog) FindImage(_ context.Context, name string) (model.Image, error) {
-	if name != "app" && name != c.image.ID {
-		return model.Image{}, model.Errorf(model.CodeNotFound, "there is no image %q", name)
+	for _, img := range append([]model.Image{c.image}, c.others...) {
+		if name == img.Name || name == img.ID {
+			return img, nil
+		}
 	}
-	return c.image, nil
+	return model.Image{}, model.Errorf(model.CodeNotFound, "there is no image %q", name)
 }
 
 func (c *catalog) ShowImage(ctx context.Context, p rpc.NameParams) (model.Image, error) {

@@ -85,9 +85,13 @@ func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	features := hooks{rootHook(), workHook(), networkHook(), policyHook(), commandHook(cfg.Log), quotaHook(cfg.Quota, cfg.Store)}
+	if cfg.Limits != nil {
+		features = append(features, limitsHook(cfg.Limits))
+	}
 	return &Service{
 		cfg:   cfg,
-		hooks: append(hooks{networkHook(), policyHook(), commandHook(cfg.Log)}, cfg.Hooks...),
+		hooks: append(features, cfg.Hooks...),
 		boots: make(chan struct{}, runtime.NumCPU()),
 		live:  map[string]*live{},
 	}
