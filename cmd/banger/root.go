@@ -83,7 +83,8 @@ func newImageCommand(a *app) *cobra.Command {
 func newKernelCommand(a *app) *cobra.Command {
 	return newNoun("kernel", "kernels", "pull and keep kernels", "  banger kernel list --available", []*cobra.Command{
 		newKernelListCommand(a), newKernelPullCommand(a), newKernelImportCommand(a),
-		newKernelShowCommand(a), newKernelDeleteCommand(a),
+		newKernelShowCommand(a), newKernelDefaultCommand(a), newKernelPushCommand(a), newKernelDeleteCommand(a),
+		newKernelPruneCommand(a),
 	})
 }
 

@@ -89,6 +89,21 @@ func (c *Client) DeleteKernel(ctx context.Context, p NameParams) (model.Kernel, 
 	return invoke[model.Kernel](ctx, c, "kernel.delete", p)
 }
 
+// DefaultKernel implements API.
+func (c *Client) DefaultKernel(ctx context.Context, p KernelDefaultParams) (model.Kernel, error) {
+	return invoke[model.Kernel](ctx, c, "kernel.default", p)
+}
+
+// PushKernel implements API.
+func (c *Client) PushKernel(ctx context.Context, p KernelPushParams, report model.Report) (model.KernelArtifact, error) {
+	return follow[model.KernelArtifact](ctx, c, "kernel.push", p, report)
+}
+
+// PruneKernels implements API.
+func (c *Client) PruneKernels(ctx context.Context, p KernelPruneParams) ([]model.Kernel, error) {
+	return invoke[[]model.Kernel](ctx, c, "kernel.prune", p)
+}
+
 // CreateVM implements API.
 func (c *Client) CreateVM(ctx context.Context, p VMCreateParams, report model.Report) (model.VM, error) {
 	return follow[model.VM](ctx, c, "vm.create", p, report)

@@ -29,6 +29,7 @@ func apiCalls() []apiCall {
 	name, id := rpc.NameParams{Name: "web"}, rpc.IDParams{ID: "0f"}
 	pull := rpc.ImagePullParams{Ref: "debian:12", Name: "d", SizeBytes: 1 << 40, Platform: "linux/amd64"}
 	prune := rpc.ImageCachePruneParams{KeepBytes: 1 << 30}
+	kdefault, kpush, kprune := rpc.KernelDefaultParams{Name: "k"}, rpc.KernelPushParams{Name: "k", Ref: "r"}, rpc.KernelPruneParams{DryRun: true}
 	tree, diff := rpc.ImageTreeParams{Name: "web", Path: "/etc"}, rpc.ImageDiffParams{From: "a", To: "b", Times: true}
 	kpull, kimport := rpc.KernelPullParams{Name: "k"}, rpc.KernelImportParams{Name: "k", KernelPath: "/boot/vmlinuz"}
 	create := rpc.VMCreateParams{Image: "debian", Name: "web", CPUs: 2, Network: model.NetUser, Env: []string{"A=\x01ü"},
@@ -62,6 +63,11 @@ func apiCalls() []apiCall {
 		{"ListKernels", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListKernels(ctx) }, []model.Kernel{fakeKernel("k")}, false},
 		{"ListCatalog", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListCatalog(ctx) }, []model.CatalogKernel{{Name: "c", Has: []string{"vsock"}}}, false},
 		{"ShowKernel", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowKernel(ctx, name) }, fakeKernel("web"), false},
+		{"DefaultKernel", kdefault, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) {
+			return a.DefaultKernel(ctx, kdefault)
+		}, fakeKernel("k"), false},
+		{"PushKernel", kpush, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PushKernel(ctx, kpush, r) }, model.KernelArtifact{Kernel: "k", Ref: "r"}, true},
+		{"PruneKernels", kprune, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.PruneKernels(ctx, kprune) }, []model.Kernel{fakeKernel("k")}, false},
 		{"DeleteKernel", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.DeleteKernel(ctx, name) }, fakeKernel("web"), false},
 		{"CreateVM", create, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.CreateVM(ctx, create, r) }, fakeVM("web"), true},
 		{"StartVM", name, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.StartVM(ctx, name, r) }, fakeVM("web"), true},

@@ -48,12 +48,15 @@ func routes(api rpc.API) []route {
 		lines("image.tree", "TreeImage", "The files of an image", api.TreeImage),
 		lines("image.diff", "DiffImages", "In what the files of two images differ", api.DiffImages),
 
-		long("kernel.pull", "PullKernel", "Get a kernel of the catalog", api.PullKernel),
-		long("kernel.import", "ImportKernel", "Make a kernel of files on this host", api.ImportKernel),
+		long("kernel.pull", "PullKernel", "Get a kernel of the catalog or of a registry", api.PullKernel),
+		long("kernel.import", "ImportKernel", "Make a kernel of files or packages on this host", api.ImportKernel),
 		call("kernel.list", "ListKernels", "The kernels that are on this host", noParams(api.ListKernels)),
 		call("kernel.catalog", "ListCatalog", "The kernels that can be pulled", noParams(api.ListCatalog)),
 		call("kernel.show", "ShowKernel", "One kernel", api.ShowKernel),
 		call("kernel.delete", "DeleteKernel", "Delete a kernel that nothing needs", api.DeleteKernel),
+		call("kernel.default", "DefaultKernel", "The default kernel, or another choice of it", api.DefaultKernel),
+		long("kernel.push", "PushKernel", "Write a kernel to a registry", api.PushKernel),
+		call("kernel.prune", "PruneKernels", "Delete the kernels that nothing needs", api.PruneKernels),
 
 		long("vm.create", "CreateVM", "Make a VM, and start it when asked", api.CreateVM),
 		long("vm.start", "StartVM", "Start a VM and wait for its agent", api.StartVM),
