@@ -78,6 +78,7 @@ type Service struct {
 	live map[string]*live // by VM id; entries are removed by watch alone
 
 	comebacks comebacks
+	seekers   comebacks // of VMs that are unknown
 }
 
 // New makes a Service. Call Recover before the first request.
@@ -104,6 +105,7 @@ func (s *Service) LetGo() { s.releaseAll((*live).wasUp) }
 
 // Close lets go of all VMs without ending them. No request may be under way.
 func (s *Service) Close() {
+	s.seekers.close()
 	s.comebacks.close()
 	s.releaseAll(func(*live) bool { return true })
 }
