@@ -23,6 +23,7 @@ type Parts struct {
 	Kernels    rpc.KernelAPI
 	VMs        rpc.VMAPI
 	Operations *operation.Service
+	Events     rpc.EventAPI
 	Version    model.VersionInfo
 	Accel      func() string // what VMs run on, "" until it is known; may be nil
 	// Recovery is done in this order before the first call is answered.
@@ -46,6 +47,7 @@ type Daemon struct {
 	rpc.KernelAPI
 	rpc.VMAPI
 	rpc.OperationAPI
+	rpc.EventAPI
 
 	parts Parts
 	stop  func() // closes stopped, once
@@ -62,6 +64,7 @@ func New(parts Parts) *Daemon {
 		KernelAPI:    parts.Kernels,
 		VMAPI:        parts.VMs,
 		OperationAPI: parts.Operations,
+		EventAPI:     parts.Events,
 		parts:        parts,
 		stop:         sync.OnceFunc(func() { close(stopped) }),
 		ended:        stopped,

@@ -34,6 +34,9 @@ type VM struct {
 	CreatedAt time.Time `json:"created_at"`
 	StartedAt time.Time `json:"started_at,omitzero"`
 	StoppedAt time.Time `json:"stopped_at,omitzero"`
+	// FallbackKernel is what the VM booted with before another kernel was
+	// chosen that has not come up yet.
+	FallbackKernel *string `json:"fallback_kernel,omitempty" doc:"what it goes back to when its new kernel does not boot"`
 }
 
 // VMSpec is what the user decides about a VM. Zero values mean "the default".

@@ -10,6 +10,7 @@ import (
 // VMAPI runs sandboxes. A VM is named by its name, its id or a unique prefix
 // of its id.
 type VMAPI interface {
+	VMLifeAPI
 	// CreateVM makes a stopped VM; with Start it boots it too.
 	CreateVM(ctx context.Context, p VMCreateParams, report model.Report) (model.VM, error)
 	// StartVM returns when the agent has answered.

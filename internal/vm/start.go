@@ -48,7 +48,11 @@ func (s *Service) start(ctx context.Context, op *operation.Op, vm model.VM) (mod
 		return vm, err
 	}
 	if l != nil {
-		return s.cfg.Store.VM(ctx, vm.ID)
+		now, err := s.cfg.Store.VM(ctx, vm.ID)
+		if err != nil {
+			return vm, err
+		}
+		return now, refusePaused(now)
 	}
 	driver, err := s.pickDriver(ctx, vm.Spec.Driver)
 	if err != nil {
@@ -63,7 +67,7 @@ func (s *Service) start(ctx context.Context, op *operation.Op, vm model.VM) (mod
 		return vm, err
 	}
 	op.Stage("boot")
-	return s.bootRetrying(ctx, op, vm, driver, boot)
+	return s.bootOrFallBack(ctx, op, vm, driver, boot)
 }
 
 // bootRetrying boots, and once more when the guest has not answered in time:

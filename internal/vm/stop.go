@@ -48,6 +48,11 @@ func (s *Service) stop(ctx context.Context, op *operation.Op, vm model.VM, grace
 	}
 	op.Stage("stop")
 	ctx = context.WithoutCancel(ctx)
+	if vm.State == model.VMPaused { // a paused guest cannot switch itself off
+		if vm, err = s.resume(ctx, vm, l); err != nil {
+			return vm, err
+		}
+	}
 	if _, err := s.setState(ctx, vm.ID, model.VMStopping, ""); err != nil {
 		return vm, err
 	}

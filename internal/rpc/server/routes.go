@@ -35,6 +35,7 @@ func routes(api rpc.API) []route {
 	return []route{
 		call("system.version", "Version", "What the daemon is and where it keeps its state", noParams(api.Version)),
 		call("system.shutdown", "Shutdown", "End the daemon; running VMs go on", noResult(api.Shutdown)),
+		stream("system.events", "Events", "What has happened and happens, as JSON lines", api.Events),
 
 		long("image.pull", "PullImage", "Make a managed image of an OCI image", api.PullImage),
 		call("image.list", "ListImages", "All images, oldest first", noParams(api.ListImages)),
@@ -60,6 +61,12 @@ func routes(api rpc.API) []route {
 		call("vm.list", "ListVMs", "All VMs, oldest first", noParams(api.ListVMs)),
 		call("vm.summaries", "ListVMSummaries", "What a list shows of all VMs, oldest first", noParams(api.ListVMSummaries)),
 		call("vm.show", "ShowVM", "One VM", api.ShowVM),
+		call("vm.pause", "PauseVM", "Stop the processors of a VM", api.PauseVM),
+		call("vm.resume", "ResumeVM", "Let a paused VM go on", api.ResumeVM),
+		call("vm.rename", "RenameVM", "Give a VM another name", api.RenameVM),
+		long("vm.set", "SetVM", "Change what a VM is made of", api.SetVM),
+		long("vm.prune", "PruneVMs", "Delete the VMs that are stopped or failed", api.PruneVMs),
+		call("vm.wait", "WaitVM", "Wait until a VM runs, stops or is paused", api.WaitVM),
 		stream("vm.logs", "LogsVM", "The console of a VM", api.LogsVM),
 		socket("vm.exec", "ExecVM", "Run a process in a VM", api.ExecVM, func(p rpc.VMExecParams) bool { return p.Stdin }),
 		socket("vm.run", "RunVM", "Make a VM for one process", api.RunVM, func(p rpc.VMRunParams) bool { return p.Stdin }),
