@@ -102,7 +102,7 @@ var jsonArgs = map[string]string{
 	"delete": "a", "list": "", "show": "a", "logs": "a", "exec": "a echo hi",
 	"pause": "b", "resume": "b", "rename": "a c", "set": "-c 2 a", "wait": "a", "prune": "--force",
 	"events": "--no-follow --filter noun=vm", "system events": "--no-follow --filter noun=vm", // one event: each is a value
-	"image pull": "alpine", "image list": "", "image show": "img", "image delete": "img",
+	"image pull": "alpine", "image list": "", "image show": "img", "image diff": "img img", "image delete": "img",
 	"image cache list": "", "image cache prune": "", "image cache verify": "",
 	"kernel list": "", "kernel pull": "", "kernel import": "--kernel-path f mine",
 	"kernel show": "debian-12", "kernel delete": "debian-12",

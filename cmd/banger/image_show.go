@@ -11,17 +11,31 @@ import (
 )
 
 func newImageShowCommand(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:               "show IMAGE",
-		Aliases:           []string{"inspect"},
-		Short:             "show all about an image",
-		Example:           "  banger image show debian-bookworm\n  banger image inspect --json debian-bookworm",
-		Args:              wantArgs(1, 1, "IMAGE"),
+	var tree bool
+	cmd := &cobra.Command{
+		Use:     "show [flags] IMAGE [PATH]",
+		Aliases: []string{"inspect"},
+		Short:   "show all about an image, or its files",
+		Long: "Shows all about an image. With --tree it lists the files of the image instead, or those\n" +
+			"at and below PATH: mode, owner, size, time, path and target. Bytes that are not\n" +
+			"printable are escaped. The image may be in use.",
+		Example: "  banger image show debian-bookworm\n  banger image inspect --json debian-bookworm\n" +
+			"  banger image show --tree debian-bookworm /etc",
+		Args:              wantArgs(1, 2, "IMAGE"),
 		ValidArgsFunction: a.names(imageNames, false),
 		RunE: a.action(func(ctx context.Context, args []string) error {
+			switch {
+			case tree:
+				return runImageTree(ctx, a, args[0], strings.Join(args[1:], ""))
+			case len(args) > 1:
+				return usageError("banger image show", "unexpected argument %q", args[1]).
+					WithHint("banger image show --tree %s %s", args[0], args[1])
+			}
 			return runImageShow(ctx, a, args)
 		}),
 	}
+	cmd.Flags().BoolVar(&tree, "tree", false, "list the files of the image")
+	return cmd
 }
 
 func runImageShow(ctx context.Context, a *app, args []string) error {

@@ -76,7 +76,8 @@ func newVMCommand(a *app) *cobra.Command {
 
 func newImageCommand(a *app) *cobra.Command {
 	return newNoun("image", "images", "pull and keep images", "  banger image list", []*cobra.Command{
-		newImagePullCommand(a), newImageListCommand(a), newImageShowCommand(a), newImageDeleteCommand(a),
+		newImagePullCommand(a), newImageListCommand(a), newImageShowCommand(a), newImageDiffCommand(a),
+		newImageDeleteCommand(a),
 		newImageCacheCommand(a),
 	})
 }

@@ -30,6 +30,7 @@ type vmFlags struct {
 	entrypoint   string
 	labels       []string
 	autoRemove   bool
+	policy       policyFlags
 }
 
 // add adds the flags to cmd.
@@ -49,6 +50,7 @@ func (f *vmFlags) add(a *app, cmd *cobra.Command) {
 	flags.StringVar(&f.entrypoint, "entrypoint", "", "`COMMAND` in place of the image's entrypoint")
 	flags.StringArrayVarP(&f.labels, "label", "l", nil, "attach `KEY=VALUE` to the VM")
 	flags.BoolVar(&f.autoRemove, "rm", false, "delete the VM as soon as it stops")
+	f.policy.add(flags)
 	f.complete(a, cmd)
 }
 
@@ -86,6 +88,7 @@ func (f *vmFlags) params(a *app, cmd *cobra.Command, image string) (rpc.VMCreate
 		AutoRemove: f.autoRemove,
 		Pull:       f.pull,
 		Platform:   f.platform,
+		Policy:     f.policy.value,
 	}
 	if err := f.check(cmd); err != nil {
 		return p, err

@@ -20,6 +20,9 @@ type setOptions struct {
 	hostname string
 	labels   []string
 	unlabel  []string
+	restart  string
+	ttl      secondsValue
+	idle     secondsValue
 }
 
 func newVMSetCommand(a *app) *cobra.Command {
@@ -31,6 +34,7 @@ func newVMSetCommand(a *app) *cobra.Command {
 			"which. A new kernel that does not boot is given up by itself: the VM goes back to the\n" +
 			"one before, and says so.",
 		Example: "  banger set -c 2 -m 2G dev\n" +
+			"  banger set --restart on-failure:5 --ttl 8h dev\n" +
 			"  banger set --kernel debian-13 dev && banger restart dev\n" +
 			"  banger set -l team=web --unlabel old --all",
 	}
@@ -42,6 +46,9 @@ func newVMSetCommand(a *app) *cobra.Command {
 	flags.StringVar(&opts.hostname, "hostname", "", "host `NAME` in the VM; '' for the VM's name")
 	flags.StringArrayVarP(&opts.labels, "label", "l", nil, "attach `KEY=VALUE`")
 	flags.StringArrayVar(&opts.unlabel, "unlabel", nil, "remove the label `KEY`")
+	flags.StringVar(&opts.restart, "restart", "", "when it comes back by itself: no, on-failure[:N], always or unless-stopped (`POLICY`)")
+	flags.Var(&opts.ttl, "ttl", "stop it that long after its start, such as 8h; 0 for never")
+	flags.Var(&opts.idle, "idle-timeout", "stop it after that long without work, such as 30m; 0 for never")
 	_ = cmd.RegisterFlagCompletionFunc("kernel", func(cmd *cobra.Command, _ []string, s string) ([]string, cobra.ShellCompDirective) {
 		return a.names(kernelNames, false)(cmd, nil, s)
 	})
@@ -72,6 +79,15 @@ func (o *setOptions) params(cmd *cobra.Command) (rpc.VMSetParams, error) {
 	}
 	if flags.Changed("hostname") {
 		p.Hostname = &o.hostname
+	}
+	if flags.Changed("restart") {
+		p.Restart = &o.restart
+	}
+	if flags.Changed("ttl") {
+		p.TTLSeconds = (*int64)(&o.ttl)
+	}
+	if flags.Changed("idle-timeout") {
+		p.IdleSeconds = (*int64)(&o.idle)
 	}
 	labels, err := parseLabels(o.labels)
 	p.Labels = labels

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -63,6 +64,9 @@ func vmFacts(vm model.VM) []fact {
 		{"environment", quoteArgs(spec.Config.Env)},
 		{"labels", joinLabels(spec.Labels)},
 		{"removed when stopped", yes(spec.AutoRemove)},
+		{"restart", restartText(vm)},
+		{"time to live", seconds(spec.Policy.TTLSeconds)},
+		{"idle timeout", seconds(spec.Policy.IdleSeconds)},
 		{"directory", vm.Dir},
 		{"root disk", vm.RootClone},
 		{"boot", bootTime(run.BootMillis)},
@@ -71,6 +75,17 @@ func vmFacts(vm model.VM) []fact {
 		{"stopped", formatTime(vm.StoppedAt)},
 	}
 }
+
+// restartText is the policy and how often it has brought the VM back of late.
+func restartText(vm model.VM) string {
+	text := restartValue{&vm.Spec.Policy}.String()
+	if vm.Restarts > 0 {
+		text += fmt.Sprintf(" (restarts: %d)", vm.Restarts)
+	}
+	return text
+}
+
+func seconds(n int64) string { return (*secondsValue)(&n).String() }
 
 func positive(n int) string {
 	if n <= 0 {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/vmm/qemu"
 )
@@ -21,8 +22,9 @@ type options struct {
 // settings are what a user may decide about a daemon.
 type settings struct {
 	paths       model.Paths
-	accel       qemu.Accel    // "": KVM where it can run kernels, else TCG
-	bootTimeout time.Duration // of one try to boot; 0: the VM service's own
+	accel       qemu.Accel     // "": KVM where it can run kernels, else TCG
+	bootTimeout time.Duration  // of one try to boot; 0: the VM service's own
+	failpoints  *failpoint.Set // nil but in tests
 }
 
 // parseOptions reads the flags; directories that are not given follow the
@@ -63,13 +65,17 @@ func parseOptions(args []string, getenv func(string) string, uid int, stderr io.
 }
 
 // fromEnvironment takes what reaches a daemon that the CLI starts: BANGER_ACCEL
-// and BANGER_BOOT_TIMEOUT.
+// and BANGER_BOOT_TIMEOUT; and BANGER_FAILPOINTS, which only tests set.
 func (s *settings) fromEnvironment(getenv func(string) string) error {
 	switch accel := qemu.Accel(getenv("BANGER_ACCEL")); accel {
 	case qemu.AccelAuto, qemu.AccelKVM, qemu.AccelTCG:
 		s.accel = accel
 	default:
 		return model.Errorf(model.CodeInvalid, "BANGER_ACCEL is %q: kvm or tcg is needed", accel)
+	}
+	var err error
+	if s.failpoints, err = failpoint.Parse(getenv("BANGER_FAILPOINTS")); err != nil {
+		return err
 	}
 	if text := getenv("BANGER_BOOT_TIMEOUT"); text != "" && s.bootTimeout == 0 {
 		limit, err := time.ParseDuration(text)

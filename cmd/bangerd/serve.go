@@ -14,6 +14,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"banger/internal/daemon"
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/rpc"
 	"banger/internal/store"
@@ -32,6 +33,10 @@ const memoryLimit = 256 << 20
 func serve(ctx context.Context, set settings, logTo io.Writer, ready func()) (err error) {
 	paths, log := set.paths, slog.New(slog.NewTextHandler(logTo, nil))
 	debug.SetMemoryLimit(memoryLimit)
+	if set.failpoints != nil {
+		log.Warn("BANGER_FAILPOINTS is set: this daemon fails where a test wants it to")
+		ctx = failpoint.With(ctx, set.failpoints)
+	}
 	unlock, err := lock(paths)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"banger/internal/failpoint"
 	"banger/internal/imagemgr"
 	"banger/internal/model"
 	"banger/internal/rpc"
@@ -32,26 +33,43 @@ func (s *Service) DeleteImage(ctx context.Context, p rpc.NameParams) (model.Imag
 		return img, err
 	}
 	defer unlock()
+	if err := failpoint.Hit(ctx, "image.delete/locked"); err != nil {
+		return img, err
+	}
 	if err := s.refuseUsed(ctx, img); err != nil {
 		return img, err
 	}
 	if !img.Managed {
 		return img, s.cfg.Store.DeleteImage(ctx, img.ID)
 	}
+	if err := failpoint.Hit(ctx, "image.delete/unused"); err != nil {
+		return img, err
+	}
 	dir := imagemgr.Existing(s.cfg.Dir, img.ID)
 	if err := dir.Retire(); err != nil {
 		return img, err
 	}
-	if err := s.cfg.Store.DeleteImage(ctx, img.ID); err != nil {
+	if err := s.forget(ctx, img); err != nil {
 		if back := os.Rename(dir.Dir, dir.Final); back != nil {
 			s.cfg.Log.Error("putting an image back", "image", img.Name, "err", back)
 		}
 		return img, model.Errorf(model.CodeOf(err), "deleting image %q: %w", img.Name, err)
 	}
+	if err := failpoint.Hit(ctx, "image.delete/forgotten"); err != nil {
+		return img, err
+	}
 	if err := dir.Abort(); err != nil {
 		s.cfg.Log.Warn("files of a deleted image are left for the next start", "image", img.Name, "err", err)
 	}
 	return img, nil
+}
+
+// forget removes the row of an image that has been retired.
+func (s *Service) forget(ctx context.Context, img model.Image) error {
+	if err := failpoint.Hit(ctx, "image.delete/retired"); err != nil {
+		return err
+	}
+	return s.cfg.Store.DeleteImage(ctx, img.ID)
 }
 
 func (s *Service) refuseUsed(ctx context.Context, img model.Image) error {

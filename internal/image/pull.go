@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"banger/internal/failpoint"
 	"banger/internal/imagemgr"
 	"banger/internal/imagepull"
 	"banger/internal/model"
@@ -93,9 +94,15 @@ func (s *Service) pull(ctx context.Context, op *operation.Op, plan pullPlan) (mo
 	if err != nil {
 		return model.Image{}, err
 	}
+	if err := failpoint.Hit(ctx, "image.pull/kernel"); err != nil {
+		return model.Image{}, err
+	}
 	op.Stage("resolve")
 	resolved, err := s.cfg.Puller.Resolve(ctx, plan.ref, plan.platform, op.Report)
 	if err != nil {
+		return model.Image{}, err
+	}
+	if err := failpoint.Hit(ctx, "image.pull/resolved"); err != nil {
 		return model.Image{}, err
 	}
 	op.Stage("lock")
@@ -104,9 +111,17 @@ func (s *Service) pull(ctx context.Context, op *operation.Op, plan pullPlan) (mo
 		return model.Image{}, err
 	}
 	defer unlock()
+	if err := failpoint.Hit(ctx, "image.pull/locked"); err != nil {
+		return model.Image{}, err
+	}
 	if have, err := s.named(ctx, plan.name); err != nil || have != nil && have.Source.Reference == plan.ref.String() {
 		return orNone(have), err // built while this call waited
 	}
+	return s.stage(ctx, op, plan, resolved, kernel)
+}
+
+// stage makes the image in a directory that becomes its own when all is there.
+func (s *Service) stage(ctx context.Context, op *operation.Op, plan pullPlan, resolved *imagepull.Image, kernel string) (model.Image, error) {
 	op.Stage("stage")
 	id := model.NewID()
 	staging, err := imagemgr.NewStaging(s.cfg.Dir, id)
@@ -114,14 +129,23 @@ func (s *Service) pull(ctx context.Context, op *operation.Op, plan pullPlan) (mo
 		return model.Image{}, err
 	}
 	op.Undo("staging", func(context.Context) error { return staging.Remove() })
+	if err := failpoint.Hit(ctx, "image.pull/staged"); err != nil {
+		return model.Image{}, err
+	}
 
 	built, err := s.rootfs(ctx, op, plan, resolved, staging.Path(model.RootfsFile))
 	if err != nil {
 		return model.Image{}, err
 	}
+	if err := failpoint.Hit(ctx, "image.pull/rootfs"); err != nil {
+		return model.Image{}, err
+	}
 	op.Stage("boot set")
 	boot, err := imagemgr.StageBootArtifacts(ctx, staging, plan.kernel.boot)
 	if err != nil {
+		return model.Image{}, err
+	}
+	if err := failpoint.Hit(ctx, "image.pull/bootset"); err != nil {
 		return model.Image{}, err
 	}
 	img := s.describe(plan, resolved, built, staging.Final, id)
@@ -130,11 +154,20 @@ func (s *Service) pull(ctx context.Context, op *operation.Op, plan pullPlan) (mo
 	if err := writeMetadata(staging.Path(model.ImageFile), img); err != nil {
 		return model.Image{}, err
 	}
+	if err := failpoint.Hit(ctx, "image.pull/described"); err != nil {
+		return model.Image{}, err
+	}
 	if err := staging.Publish(); err != nil {
 		return model.Image{}, err
 	}
+	if err := failpoint.Hit(ctx, "image.pull/published"); err != nil {
+		return model.Image{}, err
+	}
 	op.Stage("record")
-	return img, s.cfg.Store.InsertImage(ctx, img)
+	if err := s.cfg.Store.InsertImage(ctx, img); err != nil {
+		return model.Image{}, err
+	}
+	return img, nil
 }
 
 // rootfs makes the root filesystem at path, or shares that of an image with

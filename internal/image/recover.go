@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"banger/internal/failpoint"
 	"banger/internal/imagemgr"
 	"banger/internal/model"
 )
@@ -26,12 +27,18 @@ func (s *Service) Recover(ctx context.Context) error {
 	if err != nil {
 		return model.Errorf(model.CodeInternal, "recovering images: %w", err)
 	}
+	if err := failpoint.Hit(ctx, "image.recover/swept"); err != nil {
+		return err
+	}
 	images, err := s.cfg.Store.Images(ctx)
 	if err != nil {
 		return model.Errorf(model.CodeOf(err), "recovering images: %w", err)
 	}
 	if err := s.removeUnrecorded(images); err != nil {
 		return model.Errorf(model.CodeInternal, "recovering images: %w", err)
+	}
+	if err := failpoint.Hit(ctx, "image.recover/removed"); err != nil {
+		return err
 	}
 	return s.forgetLost(ctx, images)
 }

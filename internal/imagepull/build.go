@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"banger/internal/ext4"
+	"banger/internal/failpoint"
 	"banger/internal/model"
 )
 
@@ -76,8 +77,14 @@ func (p *Puller) build(ctx context.Context, img *Image, f *os.File, opt BuildOpt
 	if err != nil {
 		return Built{}, err
 	}
+	if err := failpoint.Hit(ctx, "image.pull/unpacked"); err != nil {
+		return Built{}, err
+	}
 	root, err := p.flatten(ctx, layers)
 	if err != nil {
+		return Built{}, err
+	}
+	if err := failpoint.Hit(ctx, "image.pull/flattened"); err != nil {
 		return Built{}, err
 	}
 	opt.Stage("build")
@@ -87,6 +94,9 @@ func (p *Puller) build(ctx context.Context, img *Image, f *os.File, opt BuildOpt
 	}
 	if _, err := w.Finish(ctx, root, ext4.FinishOptions{SizeBytes: size}); err != nil {
 		return Built{}, ext4Error(err)
+	}
+	if err := failpoint.Hit(ctx, "image.pull/built"); err != nil {
+		return Built{}, err
 	}
 	return Built{SizeBytes: size, Layers: layerDigests(img, layers)}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/rpc"
 )
@@ -25,6 +26,9 @@ func (s *Service) DeleteKernel(ctx context.Context, p rpc.NameParams) (model.Ker
 		return model.Kernel{}, err
 	}
 	defer unlock()
+	if err := failpoint.Hit(ctx, "kernel.delete/locked"); err != nil {
+		return model.Kernel{}, err
+	}
 	k, err := s.ShowKernel(ctx, p)
 	if err != nil {
 		return model.Kernel{}, err
@@ -32,8 +36,14 @@ func (s *Service) DeleteKernel(ctx context.Context, p rpc.NameParams) (model.Ker
 	if err := s.refuseUsed(ctx, k.Name); err != nil {
 		return model.Kernel{}, err
 	}
+	if err := failpoint.Hit(ctx, "kernel.delete/unused"); err != nil {
+		return model.Kernel{}, err
+	}
 	if err := s.cfg.Store.DeleteKernel(ctx, k.Name); err != nil {
 		return model.Kernel{}, err
+	}
+	if err := failpoint.Hit(ctx, "kernel.delete/forgotten"); err != nil {
+		return k, err
 	}
 	return k, s.removeFiles(k.Name)
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"banger/internal/failpoint"
 	"banger/internal/kernelcat/vmlinux"
 	"banger/internal/model"
 	"banger/internal/operation"
@@ -46,6 +47,9 @@ func (s *Service) importFiles(ctx context.Context, op *operation.Op, p rpc.Kerne
 		return model.Kernel{}, err
 	}
 	defer unlock()
+	if err := failpoint.Hit(ctx, "kernel.import/locked"); err != nil {
+		return model.Kernel{}, err
+	}
 	if err := s.refuseTaken(ctx, p.Name); err != nil {
 		return model.Kernel{}, err
 	}
@@ -58,9 +62,15 @@ func (s *Service) importFiles(ctx context.Context, op *operation.Op, p rpc.Kerne
 	}
 	defer st.abort() //nolint:errcheck // Recover removes what this cannot
 
+	if err := failpoint.Hit(ctx, "kernel.import/staged"); err != nil {
+		return model.Kernel{}, err
+	}
 	op.Stage("copy")
 	info, err := st.copyParts(ctx, p)
 	if err != nil {
+		return model.Kernel{}, err
+	}
+	if err := failpoint.Hit(ctx, "kernel.import/copied"); err != nil {
 		return model.Kernel{}, err
 	}
 	return s.finish(ctx, op, st, info, model.Kernel{Name: p.Name, Source: p.KernelPath})

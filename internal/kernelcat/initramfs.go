@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"banger/internal/failpoint"
 	"banger/internal/kernelcat/kmod"
 	"banger/internal/kernelcat/vmlinux"
 	"banger/internal/model"
@@ -97,8 +98,14 @@ func (s *Service) cached(ctx context.Context, want initramfs) (string, error) {
 	if used(path) {
 		return path, nil
 	}
+	if err := failpoint.Hit(ctx, "initramfs/locked"); err != nil {
+		return "", err
+	}
 	if err := want.build(path); err != nil {
 		return "", fmt.Errorf("building the initial file system: %w", err)
+	}
+	if err := failpoint.Hit(ctx, "initramfs/built"); err != nil {
+		return "", err
 	}
 	return path, nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"banger/internal/failpoint"
 	"banger/internal/kernelcat/apt"
 	"banger/internal/kernelcat/vmlinux"
 	"banger/internal/model"
@@ -60,6 +61,9 @@ func (s *Service) pull(ctx context.Context, op *operation.Op, e Entry) (model.Ke
 		return model.Kernel{}, err
 	}
 	defer unlock()
+	if err := failpoint.Hit(ctx, "kernel.pull/locked"); err != nil {
+		return model.Kernel{}, err
+	}
 	if k, err := s.local(ctx, e.Name); err == nil || model.CodeOf(err) != model.CodeNotFound {
 		return k, err
 	}
@@ -72,15 +76,24 @@ func (s *Service) pull(ctx context.Context, op *operation.Op, e Entry) (model.Ke
 	}
 	defer st.abort() //nolint:errcheck // Recover removes what this cannot
 
+	if err := failpoint.Hit(ctx, "kernel.pull/staged"); err != nil {
+		return model.Kernel{}, err
+	}
 	op.Stage("download")
 	got, source, err := s.download(ctx, op, e, st)
 	if err != nil {
+		return model.Kernel{}, err
+	}
+	if err := failpoint.Hit(ctx, "kernel.pull/downloaded"); err != nil {
 		return model.Kernel{}, err
 	}
 	op.Stage("unpack")
 	info, err := s.unpack(ctx, st, got.Files)
 	if err != nil {
 		return model.Kernel{}, fmt.Errorf("unpacking %s: %w", got.Package, err)
+	}
+	if err := failpoint.Hit(ctx, "kernel.pull/unpacked"); err != nil {
+		return model.Kernel{}, err
 	}
 	return s.finish(ctx, op, st, info, model.Kernel{
 		Name: e.Name, Distro: source.Distro, Flavour: e.Flavour,
@@ -99,15 +112,26 @@ func (s *Service) finish(ctx context.Context, op *operation.Op, st *stage, info 
 	if !m.PVH && m.Kernel.Arch == "amd64" {
 		op.Report(model.Progress{Note: "kernel " + k.Name + " has no PVH entry (CONFIG_PVH): QEMU will not boot it"})
 	}
+	if err := failpoint.Hit(ctx, "kernel.finish/checked"); err != nil {
+		return model.Kernel{}, err
+	}
 	op.Stage("publish")
 	if err := st.publish(s.dir(k.Name)); err != nil {
 		return model.Kernel{}, errors.Join(err, s.removeFiles(k.Name))
 	}
 	op.Stage("record")
-	if err := s.cfg.Store.InsertKernel(ctx, m.Kernel); err != nil {
+	if err := s.record(ctx, m.Kernel); err != nil {
 		return model.Kernel{}, errors.Join(err, s.removeFiles(k.Name))
 	}
 	return s.marked(m.Kernel), nil
+}
+
+// record adds the row of a kernel that has been published.
+func (s *Service) record(ctx context.Context, k model.Kernel) error {
+	if err := failpoint.Hit(ctx, "kernel.finish/published"); err != nil {
+		return err
+	}
+	return s.cfg.Store.InsertKernel(ctx, k)
 }
 
 // errFilesGone: there is a row, but its files are missing or another's.

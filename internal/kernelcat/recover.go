@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"banger/internal/failpoint"
 )
 
 // unusedInitramfs is how long an initial file system is kept that no boot
@@ -20,7 +22,8 @@ const unusedInitramfs = 30 * 24 * time.Hour
 // It is called before any other method. Rows without files stay: their disk
 // may only not be mounted, and EnsureKernel makes up for them.
 func (s *Service) Recover(ctx context.Context) error {
-	return errors.Join(s.sweepKernels(ctx), s.sweepInitramfs())
+	err := s.sweepKernels(ctx)
+	return errors.Join(err, failpoint.Hit(ctx, "kernel.recover/swept"), s.sweepInitramfs())
 }
 
 func (s *Service) sweepKernels(ctx context.Context) error {

@@ -34,6 +34,8 @@ type VM struct {
 	CreatedAt time.Time `json:"created_at"`
 	StartedAt time.Time `json:"started_at,omitzero"`
 	StoppedAt time.Time `json:"stopped_at,omitzero"`
+	Ended     EndKind   `json:"ended,omitempty" doc:"how it ended the last time: asked, poweroff or failure"`
+	Restarts  int       `json:"restarts,omitempty" doc:"by its restart policy, since it last ran well"`
 	// FallbackKernel is what the VM booted with before another kernel was
 	// chosen that has not come up yet.
 	FallbackKernel *string `json:"fallback_kernel,omitempty" doc:"what it goes back to when its new kernel does not boot"`
@@ -51,6 +53,8 @@ type VMSpec struct {
 	Config     ImageConfig       `json:"config" doc:"the image's configuration with the user's overrides applied"`
 	Labels     map[string]string `json:"labels,omitempty"`
 	AutoRemove bool              `json:"auto_remove" doc:"deleted as soon as it stops"`
+	Policy     Policy            `json:"policy,omitzero"`
+	Command    []string          `json:"command,omitempty" doc:"of a detached run: started again at every start"`
 }
 
 // NetworkMode says what a guest may reach.

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"slices"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 )
 
@@ -62,6 +63,9 @@ func call[T any](ctx context.Context, op *Op, fn func(context.Context, *Op) (T, 
 				WithHint("this is a fault of banger; the daemon's log has the details")
 		}
 	}()
+	if err := failpoint.Hit(ctx, "operation/begun"); err != nil {
+		return result, err
+	}
 	return fn(ctx, op)
 }
 
@@ -96,6 +100,9 @@ func (o *Op) undo(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.cfg.UndoTimeout)
 	defer cancel()
 	var failed []error
+	if err := failpoint.Hit(ctx, "operation/undoing"); err != nil {
+		failed = append(failed, err)
+	}
 	for _, step := range slices.Backward(steps) {
 		if err := runUndo(ctx, step); err != nil {
 			o.cfg.Log.Error("undoing", "kind", o.rec.Kind, "object", o.rec.Object, "step", step.name, "err", err)

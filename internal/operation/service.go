@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/rpc"
 )
@@ -79,6 +80,9 @@ func New(cfg Config) *Service {
 
 // Recover marks the operations that an earlier daemon left running as interrupted.
 func (s *Service) Recover(ctx context.Context) error {
+	if err := failpoint.Hit(ctx, "operation.recover/begun"); err != nil {
+		return err
+	}
 	n, err := s.cfg.Store.InterruptOperations(ctx, s.cfg.Now().UTC())
 	if err != nil {
 		return model.Errorf(model.CodeOf(err), "marking interrupted operations: %w", err)

@@ -55,6 +55,7 @@ type VMCreateParams struct {
 	AutoRemove bool              `json:"auto_remove,omitempty"`
 	Pull       string            `json:"pull,omitempty" enum:"missing,never," doc:"pull the image when it is not here: missing (default) or never"`
 	Platform   string            `json:"platform,omitempty" maxLength:"64" doc:"of an image that is pulled: os/arch[/variant]; default: linux and this host's"`
+	Policy     model.Policy      `json:"policy,omitzero"`
 	Start      bool              `json:"start,omitempty"`
 }
 

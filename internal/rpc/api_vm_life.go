@@ -37,6 +37,9 @@ type VMSetParams struct {
 	MemoryMiB    *int              `json:"memory_mib,omitempty" minimum:"1"`
 	Kernel       *string           `json:"kernel,omitempty" maxLength:"63" doc:"catalog name, pulled when missing; empty: the image's. A kernel that does not boot is given up for the one before"`
 	Hostname     *string           `json:"hostname,omitempty" maxLength:"63"`
+	Restart      *string           `json:"restart,omitempty" maxLength:"64" doc:"no, on-failure, on-failure:N, always, unless-stopped"`
+	TTLSeconds   *int64            `json:"ttl_seconds,omitempty" minimum:"0" doc:"counted from the start; 0: never"`
+	IdleSeconds  *int64            `json:"idle_seconds,omitempty" minimum:"0" doc:"0: never"`
 	Labels       map[string]string `json:"labels,omitempty" doc:"to add or replace"`
 	RemoveLabels []string          `json:"remove_labels,omitempty" maxItems:"256" doc:"keys"`
 }

@@ -29,6 +29,7 @@ func apiCalls() []apiCall {
 	name, id := rpc.NameParams{Name: "web"}, rpc.IDParams{ID: "0f"}
 	pull := rpc.ImagePullParams{Ref: "debian:12", Name: "d", SizeBytes: 1 << 40, Platform: "linux/amd64"}
 	prune := rpc.ImageCachePruneParams{KeepBytes: 1 << 30}
+	tree, diff := rpc.ImageTreeParams{Name: "web", Path: "/etc"}, rpc.ImageDiffParams{From: "a", To: "b", Times: true}
 	kpull, kimport := rpc.KernelPullParams{Name: "k"}, rpc.KernelImportParams{Name: "k", KernelPath: "/boot/vmlinuz"}
 	create := rpc.VMCreateParams{Image: "debian", Name: "web", CPUs: 2, Network: model.NetUser, Env: []string{"A=\x01ü"},
 		Labels: map[string]string{"a": "b"}, Entrypoint: []string{}, Driver: "qemu", Start: true}
@@ -48,6 +49,12 @@ func apiCalls() []apiCall {
 			return a.PruneImageCache(ctx, prune)
 		}, fakeBlobs(), false},
 		{"VerifyImageCache", nil, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.VerifyImageCache(ctx, r) }, fakeBlobs(), true},
+		{"TreeImage", tree, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) {
+			return collect(func(visit func(model.TreeEntry) error) error { return a.TreeImage(ctx, tree, visit) })
+		}, fakeFiles(), false},
+		{"DiffImages", diff, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) {
+			return collect(func(visit func(model.TreeChange) error) error { return a.DiffImages(ctx, diff, visit) })
+		}, fakeChanges(), false},
 		{"PullKernel", kpull, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PullKernel(ctx, kpull, r) }, fakeKernel("k"), true},
 		{"ImportKernel", kimport, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
 			return a.ImportKernel(ctx, kimport, r)

@@ -141,12 +141,18 @@ func TestSet(t *testing.T) {
 	if spec := c.VM.Spec; spec.CPUs != 4 || spec.MemoryMiB != 256 || !cmp.Equal(spec.Labels, map[string]string{"b": "2"}) {
 		t.Errorf("spec %+v", spec)
 	}
+	always, sometimes, hour := "always", "sometimes", int64(3600)
+	c, err = set(rpc.VMSetParams{Restart: &always, TTLSeconds: &hour})
+	if err != nil || !slices.Equal(c.Now, []string{"restart", "ttl"}) || c.VM.Spec.Policy != (model.Policy{Restart: model.RestartAlways, TTLSeconds: hour}) {
+		t.Errorf("policy: %+v, %v", c, err)
+	}
 	ghost := "no-such-kernel"
 	for name, tc := range map[string]struct {
 		p    rpc.VMSetParams
 		code model.Code
 	}{
 		"nothing":            {rpc.VMSetParams{}, model.CodeInvalid},
+		"no such policy":     {rpc.VMSetParams{Restart: &sometimes}, model.CodeInvalid},
 		"too little memory":  {rpc.VMSetParams{MemoryMiB: &tiny}, model.CodeInvalid},
 		"a kernel of no use": {rpc.VMSetParams{Kernel: &ghost}, model.CodeNotFound},
 	} {

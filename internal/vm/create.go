@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"banger/internal/disk"
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
@@ -33,6 +34,9 @@ func (s *Service) CreateVM(ctx context.Context, p rpc.VMCreateParams, report mod
 		if err != nil || !p.Start {
 			return vm, err
 		}
+		if err := failpoint.Hit(ctx, "vm.create/ready"); err != nil {
+			return vm, err
+		}
 		unlock, err := s.lock(ctx, vm.ID)
 		if err != nil {
 			return vm, err
@@ -46,15 +50,24 @@ func (s *Service) create(ctx context.Context, op *operation.Op, p rpc.VMCreatePa
 	if err := s.checkName(ctx, p.Name); err != nil { // 1
 		return model.VM{}, err
 	}
+	if err := failpoint.Hit(ctx, "vm.create/named"); err != nil {
+		return model.VM{}, err
+	}
 	if p.Kernel != "" { // 2: first, since a name that is wrong is known at once
 		op.Stage("kernel")
 		if _, err := s.cfg.Kernels.EnsureKernel(ctx, p.Kernel, op.Report); err != nil {
 			return model.VM{}, err
 		}
 	}
+	if err := failpoint.Hit(ctx, "vm.create/kernel"); err != nil {
+		return model.VM{}, err
+	}
 	op.Stage("image")
 	img, err := s.imageFor(ctx, p, op.Report)
 	if err != nil {
+		return model.VM{}, err
+	}
+	if err := failpoint.Hit(ctx, "vm.create/image"); err != nil {
 		return model.VM{}, err
 	}
 	op.Stage("disk")
@@ -62,11 +75,20 @@ func (s *Service) create(ctx context.Context, op *operation.Op, p rpc.VMCreatePa
 	if err != nil {
 		return model.VM{}, err
 	}
+	if err := failpoint.Hit(ctx, "vm.create/intended"); err != nil {
+		return model.VM{}, err
+	}
 	method, err := s.cloneRoot(ctx, vm, img) // 5
 	if err != nil {
 		return model.VM{}, fmt.Errorf("cloning image %s: %w", img.Name, err)
 	}
+	if err := failpoint.Hit(ctx, "vm.create/cloned"); err != nil {
+		return model.VM{}, err
+	}
 	if err := s.hooks.create(ctx, vm, img); err != nil {
+		return model.VM{}, err
+	}
+	if err := failpoint.Hit(ctx, "vm.create/hooked"); err != nil {
 		return model.VM{}, err
 	}
 	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error { // 6
@@ -116,6 +138,9 @@ func (s *Service) intend(ctx context.Context, op *operation.Op, p rpc.VMCreatePa
 	if _, err := s.cfg.Images.ShowImage(ctx, rpc.NameParams{Name: img.ID}); err != nil {
 		return model.VM{}, err
 	}
+	if err := failpoint.Hit(ctx, "vm.create/locked"); err != nil {
+		return model.VM{}, err
+	}
 	name, err := s.nameFor(ctx, p.Name)
 	if err != nil {
 		return model.VM{}, err
@@ -145,6 +170,9 @@ func (s *Service) intend(ctx context.Context, op *operation.Op, p rpc.VMCreatePa
 // cloneRoot makes the VM's root disk and says how.
 func (s *Service) cloneRoot(ctx context.Context, vm model.VM, img model.Image) (string, error) {
 	if err := os.MkdirAll(vm.Dir, 0o700); err != nil {
+		return "", err
+	}
+	if err := failpoint.Hit(ctx, "vm.create/directory"); err != nil {
 		return "", err
 	}
 	driver, err := s.pickDriver(ctx, vm.Spec.Driver)

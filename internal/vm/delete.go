@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
@@ -36,6 +37,9 @@ func (s *Service) DeleteVM(ctx context.Context, p rpc.VMDeleteParams, report mod
 				return vm, err
 			}
 		}
+		if err := failpoint.Hit(ctx, "vm.delete/guarded"); err != nil {
+			return vm, err
+		}
 		return vm, s.remove(ctx, vm) // 3, 4
 	})
 }
@@ -43,6 +47,7 @@ func (s *Service) DeleteVM(ctx context.Context, p rpc.VMDeleteParams, report mod
 // remove deletes a VM that has no process. It may be called again after a
 // crash at any point, and on a row that is gone already.
 func (s *Service) remove(ctx context.Context, vm model.VM) error {
+	s.comebacks.cancel(vm.ID)
 	if s.lookup(vm.ID) != nil {
 		return model.Errorf(model.CodeConflict, "VM %s still has a process: its files are kept", vm.Name)
 	}
@@ -52,11 +57,20 @@ func (s *Service) remove(ctx context.Context, vm model.VM) error {
 		}
 		return err
 	}
+	if err := failpoint.Hit(ctx, "vm.delete/intended"); err != nil {
+		return err
+	}
 	if err := s.hooks.delete(ctx, vm); err != nil {
+		return err
+	}
+	if err := failpoint.Hit(ctx, "vm.delete/hooked"); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(vm.Dir); err != nil {
 		return fmt.Errorf("removing the files of VM %s: %w", vm.Name, err)
+	}
+	if err := failpoint.Hit(ctx, "vm.delete/removed"); err != nil {
+		return err
 	}
 	return s.cfg.Store.DeleteVM(ctx, vm.ID)
 }

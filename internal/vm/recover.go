@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/vmm"
 )
@@ -36,8 +37,12 @@ func (s *Service) Recover(ctx context.Context) error {
 }
 
 func (s *Service) recoverVM(ctx context.Context, vm model.VM) error {
+	if err := failpoint.Hit(ctx, "vm.recover/vm"); err != nil {
+		return err
+	}
 	switch vm.State {
 	case model.VMStopped, model.VMFailed:
+		s.comeBack(ctx, vm, true)
 		return nil
 	case model.VMCreating, model.VMDeleting:
 		return s.remove(ctx, vm)
@@ -45,7 +50,7 @@ func (s *Service) recoverVM(ctx context.Context, vm model.VM) error {
 	l, err := s.attach(ctx, vm)
 	switch {
 	case errors.Is(err, vmm.ErrGone):
-		return s.removeIfAuto(ctx, vm)
+		return s.afterGone(ctx, vm)
 	case err != nil:
 		_, stateErr := s.setState(ctx, vm.ID, model.VMUnknown, err.Error())
 		return errors.Join(err, stateErr)
@@ -57,6 +62,17 @@ func (s *Service) recoverVM(ctx context.Context, vm model.VM) error {
 		return err
 	}
 	return nil
+}
+
+// afterGone does for a VM whose process ended while no daemon ran what watch
+// does for others.
+func (s *Service) afterGone(ctx context.Context, vm model.VM) error {
+	now, err := s.cfg.Store.VM(ctx, vm.ID)
+	if err != nil {
+		return err
+	}
+	s.comeBack(ctx, now, true)
+	return s.removeIfAuto(ctx, now)
 }
 
 func (s *Service) removeIfAuto(ctx context.Context, vm model.VM) error {
@@ -73,6 +89,9 @@ func (s *Service) sweep(ctx context.Context) error {
 	vms, err := s.cfg.Store.VMs(ctx)
 	if err != nil {
 		return fmt.Errorf("recovering VMs: %w", err)
+	}
+	if err := failpoint.Hit(ctx, "vm.recover/rows"); err != nil {
+		return err
 	}
 	dirs, runs := map[string]bool{}, map[string]bool{}
 	for _, vm := range vms {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
@@ -20,7 +21,8 @@ const runStopGrace = 2 * time.Second
 //	3 process  its bytes go to and from the caller
 //	4 stop     when it ends or the caller goes; with AutoRemove the VM is deleted
 //
-// Detached, the process is left to itself and 4 is left to the user.
+// Detached, the process is left to itself and 4 is left to the user; it is
+// started again with the VM.
 func (s *Service) RunVM(ctx context.Context, p rpc.VMRunParams, stdio rpc.Stdio, report model.Report) (model.ExitStatus, error) {
 	vm, argv, err := s.createForRun(ctx, p, report) // 1, 2
 	if err != nil {
@@ -36,12 +38,22 @@ func (s *Service) RunVM(ctx context.Context, p rpc.VMRunParams, stdio rpc.Stdio,
 	if l == nil {
 		return model.ExitStatus{}, model.Errorf(model.CodeBoot, "VM %s has ended right after its start", vm.Name)
 	}
+	if err := failpoint.Hit(ctx, "vm.run/started"); err != nil {
+		return model.ExitStatus{}, err
+	}
 	if len(argv) == 0 {
 		return model.ExitStatus{}, nil
 	}
-	return s.execIn(ctx, vm, l, rpc.VMExecParams{ // 3
+	status, err := s.execIn(ctx, vm, l, rpc.VMExecParams{ // 3
 		Argv: argv, TTY: p.TTY, Stdin: p.Stdin, Size: p.Size, Detach: p.Detach,
 	}, stdio)
+	if err == nil && p.Detach && status.Code == 0 {
+		_, err = s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {
+			vm.Spec.Command = argv
+			return nil
+		})
+	}
+	return status, err
 }
 
 // createForRun makes the VM, and its command before anything is booted. A
@@ -53,6 +65,9 @@ func (s *Service) createForRun(ctx context.Context, p rpc.VMRunParams, report mo
 			return vm, err
 		}
 		if argv, err = mainArgv(vm.Spec.Config, p.Argv); err != nil && !p.Detach {
+			return vm, err
+		}
+		if err := failpoint.Hit(ctx, "vm.run/planned"); err != nil {
 			return vm, err
 		}
 		unlock, err := s.lock(ctx, vm.ID)
@@ -73,7 +88,10 @@ func (s *Service) endRun(ctx context.Context, vm model.VM) {
 	if l == nil {
 		return
 	}
-	var err error
+	err := failpoint.Hit(ctx, "vm.run/ended")
+	if err != nil {
+		s.cfg.Log.Error("ending a run", "vm", vm.Name, "err", err)
+	}
 	if vm.Spec.AutoRemove {
 		err = s.kill(ctx, l)
 	} else {

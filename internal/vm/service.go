@@ -75,6 +75,8 @@ type Service struct {
 
 	mu   sync.Mutex
 	live map[string]*live // by VM id; entries are removed by watch alone
+
+	comebacks comebacks
 }
 
 // New makes a Service. Call Recover before the first request.
@@ -87,7 +89,7 @@ func New(cfg Config) *Service {
 	return &Service{
 		cfg:   cfg,
 		rows:  rows,
-		hooks: append(hooks{networkHook()}, cfg.Hooks...),
+		hooks: append(hooks{networkHook(), policyHook(), commandHook(cfg.Log)}, cfg.Hooks...),
 		boots: make(chan struct{}, runtime.NumCPU()),
 		live:  map[string]*live{},
 	}
@@ -99,7 +101,10 @@ func New(cfg Config) *Service {
 func (s *Service) LetGo() { s.releaseAll((*live).wasUp) }
 
 // Close lets go of all VMs without ending them. No request may be under way.
-func (s *Service) Close() { s.releaseAll(func(*live) bool { return true }) }
+func (s *Service) Close() {
+	s.comebacks.close()
+	s.releaseAll(func(*live) bool { return true })
+}
 
 func (s *Service) releaseAll(which func(*live) bool) {
 	s.mu.Lock()

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"strings"
@@ -12,26 +13,25 @@ import (
 
 // setting is one thing that SetVM can change.
 type setting struct {
-	name string
-	// asked reports whether the caller wants it changed.
-	asked func(p rpc.VMSetParams) bool
+	name  string
+	asked bool
 	// apply changes vm. It is pure.
-	apply func(p rpc.VMSetParams, vm *model.VM)
+	apply func(vm *model.VM) error
 	// live: it holds at once for a VM that runs; else from its next start on.
 	live bool
 }
 
 // settings are all that can be changed, in the order in which they are told.
-func settings() []setting {
+func settings(p rpc.VMSetParams) []setting {
 	return []setting{
-		{"cpus", func(p rpc.VMSetParams) bool { return p.CPUs != nil },
-			func(p rpc.VMSetParams, vm *model.VM) { vm.Spec.CPUs = *p.CPUs }, false},
-		{"memory", func(p rpc.VMSetParams) bool { return p.MemoryMiB != nil },
-			func(p rpc.VMSetParams, vm *model.VM) { vm.Spec.MemoryMiB = *p.MemoryMiB }, false},
-		{"kernel", func(p rpc.VMSetParams) bool { return p.Kernel != nil }, setKernel, false},
-		{"hostname", func(p rpc.VMSetParams) bool { return p.Hostname != nil },
-			func(p rpc.VMSetParams, vm *model.VM) { vm.Spec.Hostname = firstOf(*p.Hostname, vm.Name) }, false},
-		{"labels", func(p rpc.VMSetParams) bool { return len(p.Labels)+len(p.RemoveLabels) > 0 }, setLabels, true},
+		{"cpus", p.CPUs != nil, func(vm *model.VM) error { vm.Spec.CPUs = *p.CPUs; return nil }, false},
+		{"memory", p.MemoryMiB != nil, func(vm *model.VM) error { vm.Spec.MemoryMiB = *p.MemoryMiB; return nil }, false},
+		{"kernel", p.Kernel != nil, func(vm *model.VM) error { setKernel(vm, *p.Kernel); return nil }, false},
+		{"hostname", p.Hostname != nil, func(vm *model.VM) error { vm.Spec.Hostname = firstOf(*p.Hostname, vm.Name); return nil }, false},
+		{"restart", p.Restart != nil, func(vm *model.VM) error { return setRestart(vm, *p.Restart) }, true},
+		{"ttl", p.TTLSeconds != nil, func(vm *model.VM) error { vm.Spec.Policy.TTLSeconds = *p.TTLSeconds; return nil }, true},
+		{"idle-timeout", p.IdleSeconds != nil, func(vm *model.VM) error { vm.Spec.Policy.IdleSeconds = *p.IdleSeconds; return nil }, true},
+		{"labels", len(p.Labels)+len(p.RemoveLabels) > 0, func(vm *model.VM) error { setLabels(vm, p); return nil }, true},
 	}
 }
 
@@ -58,14 +58,14 @@ func (s *Service) SetVM(ctx context.Context, p rpc.VMSetParams, report model.Rep
 				return model.VMChange{}, err
 			}
 		}
-		return s.set(ctx, vm, p, asked)
+		return s.set(ctx, vm, asked)
 	})
 }
 
 func askedSettings(p rpc.VMSetParams) []setting {
 	var asked []setting
-	for _, st := range settings() {
-		if st.asked(p) {
+	for _, st := range settings(p) {
+		if st.asked {
 			asked = append(asked, st)
 		}
 	}
@@ -73,7 +73,7 @@ func askedSettings(p rpc.VMSetParams) []setting {
 }
 
 // set needs the VM's lock.
-func (s *Service) set(ctx context.Context, vm model.VM, p rpc.VMSetParams, asked []setting) (model.VMChange, error) {
+func (s *Service) set(ctx context.Context, vm model.VM, asked []setting) (model.VMChange, error) {
 	l, err := s.running(ctx, vm)
 	if err != nil {
 		return model.VMChange{}, err
@@ -84,12 +84,17 @@ func (s *Service) set(ctx context.Context, vm model.VM, p rpc.VMSetParams, asked
 	}
 	changed, err := s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error { // 2, 3
 		for _, st := range asked {
-			st.apply(p, vm)
+			if err := st.apply(vm); err != nil {
+				return err
+			}
 		}
-		return checkSpec(vm.Spec, img)
+		return cmp.Or(checkSpec(vm.Spec, img), checkPolicy(vm.Spec.Policy, vm.Spec.AutoRemove))
 	})
 	if err != nil {
 		return model.VMChange{}, err
+	}
+	if l != nil && vm.Spec.Policy.TTLSeconds == 0 && vm.Spec.Policy.IdleSeconds == 0 {
+		s.expire(ctx, changed, l) // until now there was nothing to watch
 	}
 	change := model.VMChange{VM: changed, Now: []string{}, Later: []string{}}
 	for _, st := range asked {
@@ -105,18 +110,25 @@ func (s *Service) set(ctx context.Context, vm model.VM, p rpc.VMSetParams, asked
 
 // setKernel remembers the kernel that is known to boot: the one before the
 // first change, however often another is chosen.
-func setKernel(p rpc.VMSetParams, vm *model.VM) {
+func setKernel(vm *model.VM, kernel string) {
 	if vm.FallbackKernel == nil {
 		old := vm.Spec.Kernel
 		vm.FallbackKernel = &old
 	}
-	vm.Spec.Kernel = *p.Kernel
+	vm.Spec.Kernel = kernel
 	if vm.Spec.Kernel == *vm.FallbackKernel {
 		vm.FallbackKernel = nil
 	}
 }
 
-func setLabels(p rpc.VMSetParams, vm *model.VM) {
+func setRestart(vm *model.VM, text string) error {
+	restart, limit, err := model.ParseRestart(text)
+	vm.Spec.Policy.Restart, vm.Spec.Policy.MaxRestarts = restart, limit
+	vm.Restarts = 0
+	return err
+}
+
+func setLabels(vm *model.VM, p rpc.VMSetParams) {
 	labels := maps.Clone(vm.Spec.Labels)
 	if labels == nil {
 		labels = map[string]string{}

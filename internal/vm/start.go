@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
@@ -37,6 +38,7 @@ func (s *Service) StartVM(ctx context.Context, p rpc.NameParams, report model.Re
 			return vm, err
 		}
 		defer unlock()
+		s.comebacks.cancel(vm.ID)
 		return s.start(ctx, op, vm)
 	})
 }
@@ -54,6 +56,9 @@ func (s *Service) start(ctx context.Context, op *operation.Op, vm model.VM) (mod
 		}
 		return now, refusePaused(now)
 	}
+	if err := failpoint.Hit(ctx, "vm.start/guarded"); err != nil {
+		return vm, err
+	}
 	driver, err := s.pickDriver(ctx, vm.Spec.Driver)
 	if err != nil {
 		return vm, err
@@ -64,6 +69,9 @@ func (s *Service) start(ctx context.Context, op *operation.Op, vm model.VM) (mod
 	op.Stage("kernel")
 	boot, err := s.bootSetFor(ctx, vm, op.Report) // 2
 	if err != nil {
+		return vm, err
+	}
+	if err := failpoint.Hit(ctx, "vm.start/found"); err != nil {
 		return vm, err
 	}
 	op.Stage("boot")
@@ -79,6 +87,9 @@ func (s *Service) bootRetrying(ctx context.Context, op *operation.Op, vm model.V
 		defer func() { <-s.boots }()
 	case <-ctx.Done():
 		return vm, ctx.Err()
+	}
+	if err := failpoint.Hit(ctx, "vm.start/admitted"); err != nil {
+		return vm, err
 	}
 	booted, err := s.boot(ctx, vm, driver, boot)
 	if err == nil || !errors.Is(err, errLate) || ctx.Err() != nil {
@@ -116,6 +127,7 @@ func (s *Service) boot(ctx context.Context, vm model.VM, driver picked, boot boo
 	}
 	booted, err := s.bringUp(ctx, vm, l, plan.Guest, s.bootTimeout(driver)) // 7, 8, 9
 	if err == nil {
+		s.expire(ctx, booted, l)
 		return booted, nil
 	}
 	err = bootError(vm, err)
@@ -136,32 +148,51 @@ func (s *Service) planStart(vm model.VM, boot bootSet) (Plan, error) {
 // launch starts the process, with what the features need prepared. Once there
 // is a process, its end undoes that.
 func (s *Service) launch(ctx context.Context, vm model.VM, driver picked, spec vmm.Spec) (*live, error) {
+	if err := failpoint.Hit(ctx, "vm.start/intended"); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(spec.RunDir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the run directory of VM %s: %w", vm.Name, err)
 	}
 	if err := s.hooks.prepare(ctx, vm); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(spec.RunDir))
 	}
-	m, err := driver.Start(ctx, spec)
+	m, err := startIn(ctx, driver, spec)
 	if err != nil {
 		return nil, errors.Join(err, s.hooks.stop(ctx, vm), os.RemoveAll(spec.RunDir))
 	}
 	return s.launched(ctx, vm, m)
 }
 
+// startIn starts the process once all is prepared for it.
+func startIn(ctx context.Context, driver picked, spec vmm.Spec) (vmm.Machine, error) {
+	if err := failpoint.Hit(ctx, "vm.start/prepared"); err != nil {
+		return nil, err
+	}
+	return driver.Start(ctx, spec)
+}
+
 // launched makes a process known and records it.
 func (s *Service) launched(ctx context.Context, vm model.VM, m vmm.Machine) (*live, error) {
 	l := newLive(vm.ID, vm.Runtime.Generation, m)
 	s.adopt(ctx, l, consolePath(vm))
-	_, err := s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {
-		vm.Runtime.Process = m.Record().Process
-		return nil
-	})
-	if err != nil {
+	if err := s.recordProcess(ctx, vm.ID, m.Record().Process); err != nil {
 		l.expect(model.VMFailed, err.Error())
 		return nil, errors.Join(err, s.kill(ctx, l))
 	}
 	return l, nil
+}
+
+// recordProcess makes a process one that the next daemon finds.
+func (s *Service) recordProcess(ctx context.Context, id string, process model.ProcessID) error {
+	if err := failpoint.Hit(ctx, "vm.start/launched"); err != nil {
+		return err
+	}
+	_, err := s.cfg.Store.UpdateVM(ctx, id, func(vm *model.VM) error {
+		vm.Runtime.Process = process
+		return nil
+	})
+	return err
 }
 
 // abandon writes why a VM could not be started when there is no process whose
@@ -190,23 +221,38 @@ func (s *Service) bringUp(ctx context.Context, vm model.VM, l *live, cfg wire.Co
 		case <-ctx.Done():
 		}
 	}()
+	if err := failpoint.Hit(ctx, "vm.start/recorded"); err != nil {
+		return vm, err
+	}
 	agent, err := l.agent(ctx)
 	if err != nil {
 		return vm, whyNot(ctx, l, err)
+	}
+	if err := failpoint.Hit(ctx, "vm.start/dialed"); err != nil {
+		return vm, err
 	}
 	hello, err := agent.Hello(ctx)
 	if err != nil {
 		return vm, whyNot(ctx, l, err)
 	}
 	took := s.cfg.Now().Sub(began)
+	if err := failpoint.Hit(ctx, "vm.start/answered"); err != nil {
+		return vm, err
+	}
 	cfg.Time = s.cfg.Now().UnixNano()
 	cfg.Entropy = make([]byte, 64)
 	_, _ = rand.Read(cfg.Entropy)
 	if err := agent.Configure(ctx, cfg); err != nil {
 		return vm, whyNot(ctx, l, fmt.Errorf("configuring the guest: %w", err))
 	}
+	if err := failpoint.Hit(ctx, "vm.start/configured"); err != nil {
+		return vm, err
+	}
 	if err := s.hooks.ready(ctx, vm, agent); err != nil {
 		return vm, whyNot(ctx, l, err)
+	}
+	if err := failpoint.Hit(ctx, "vm.start/hooked"); err != nil {
+		return vm, err
 	}
 	l.setUp()
 	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {

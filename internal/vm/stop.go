@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
@@ -43,7 +44,13 @@ func graceOf(p rpc.VMStopParams) time.Duration {
 // to stay.
 func (s *Service) stop(ctx context.Context, op *operation.Op, vm model.VM, grace time.Duration) (model.VM, error) {
 	l, err := s.running(ctx, vm)
-	if err != nil || l == nil {
+	if err != nil {
+		return vm, err
+	}
+	if l == nil {
+		return s.stayDown(ctx, vm)
+	}
+	if err := failpoint.Hit(ctx, "vm.stop/guarded"); err != nil {
 		return vm, err
 	}
 	op.Stage("stop")
@@ -56,8 +63,14 @@ func (s *Service) stop(ctx context.Context, op *operation.Op, vm model.VM, grace
 	if _, err := s.setState(ctx, vm.ID, model.VMStopping, ""); err != nil {
 		return vm, err
 	}
+	if err := failpoint.Hit(ctx, "vm.stop/intended"); err != nil {
+		return vm, err
+	}
 	l.expect(model.VMStopped, "")
 	s.powerOff(ctx, l, grace)
+	if err := failpoint.Hit(ctx, "vm.stop/asked"); err != nil {
+		return vm, err
+	}
 	if !l.isGone() {
 		op.Stage("kill")
 		if err := s.kill(ctx, l); err != nil {
@@ -67,8 +80,24 @@ func (s *Service) stop(ctx context.Context, op *operation.Op, vm model.VM, grace
 	return s.afterStop(ctx, vm)
 }
 
+// stayDown keeps a VM that does not run from coming back by its restart
+// policy, as one that is stopped does.
+func (s *Service) stayDown(ctx context.Context, vm model.VM) (model.VM, error) {
+	s.comebacks.cancel(vm.ID)
+	if vm.Ended == "" || vm.Ended == model.EndAsked {
+		return vm, nil
+	}
+	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {
+		vm.Ended = model.EndAsked
+		return nil
+	})
+}
+
 // afterStop reads what watch has written. A VM with AutoRemove may be gone.
 func (s *Service) afterStop(ctx context.Context, vm model.VM) (model.VM, error) {
+	if err := failpoint.Hit(ctx, "vm.stop/ended"); err != nil {
+		return vm, err
+	}
 	now, err := s.cfg.Store.VM(ctx, vm.ID)
 	if model.CodeOf(err) == model.CodeNotFound {
 		vm.State, vm.Runtime = model.VMStopped, model.VMRuntime{}
@@ -104,7 +133,13 @@ func (s *Service) KillVM(ctx context.Context, p rpc.NameParams) (model.VM, error
 	}
 	// No lock: a kill must work while a start or stop holds it.
 	l, err := s.running(ctx, vm)
-	if err != nil || l == nil {
+	if err != nil {
+		return vm, err
+	}
+	if l == nil {
+		return s.stayDown(ctx, vm)
+	}
+	if err := failpoint.Hit(ctx, "vm.kill/found"); err != nil {
 		return vm, err
 	}
 	if err := s.kill(ctx, l); err != nil {
@@ -123,6 +158,9 @@ func (s *Service) kill(ctx context.Context, l *live) error {
 	defer cancel()
 	if err := l.machine.Kill(ctx); err != nil {
 		return model.Errorf(model.CodeInternal, "killing the process of VM %s: %w", l.vmID, err)
+	}
+	if err := failpoint.Hit(ctx, "vm.kill/signalled"); err != nil {
+		return err
 	}
 	select {
 	case <-l.gone:
@@ -144,6 +182,9 @@ func (s *Service) RestartVM(ctx context.Context, p rpc.VMStopParams, report mode
 			return vm, model.Errorf(model.CodeConflict, "VM %s is deleted when it stops, so it cannot be restarted", vm.Name)
 		}
 		if vm, err = s.stop(ctx, op, vm, graceOf(p)); err != nil {
+			return vm, err
+		}
+		if err := failpoint.Hit(ctx, "vm.restart/stopped"); err != nil {
 			return vm, err
 		}
 		return s.start(ctx, op, vm)

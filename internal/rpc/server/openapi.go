@@ -83,6 +83,9 @@ func (d document) answer(rt route) map[string]*huma.MediaType {
 	if rt.kind == kindStream {
 		return map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}
 	}
+	if rt.kind == kindLines {
+		return map[string]*huma.MediaType{"application/jsonl": {Schema: d.of(rt.result)}}
+	}
 	content := map[string]*huma.MediaType{"application/json": {Schema: d.of(rt.result)}}
 	if rt.kind == kindLong {
 		content[protocol.EventStream] = &huma.MediaType{Schema: d.events(rt.result)}

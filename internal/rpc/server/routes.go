@@ -27,6 +27,7 @@ const (
 	kindCall   routeKind = iota // JSON
 	kindLong                    // JSON, or events with Accept: text/event-stream
 	kindStream                  // bytes
+	kindLines                   // one JSON value a line
 	kindSocket                  // a WebSocket; the only kind that is a GET
 )
 
@@ -44,6 +45,9 @@ func routes(api rpc.API) []route {
 		call("image.cacheList", "ListImageCache", "What pulls have kept", noParams(api.ListImageCache)),
 		call("image.cachePrune", "PruneImageCache", "Remove blobs that no pull uses", api.PruneImageCache),
 		long("image.cacheVerify", "VerifyImageCache", "Remove blobs that are damaged", noParamsLong(api.VerifyImageCache)),
+
+		lines("image.tree", "TreeImage", "The files of an image", api.TreeImage),
+		lines("image.diff", "DiffImages", "In what the files of two images differ", api.DiffImages),
 
 		long("kernel.pull", "PullKernel", "Get a kernel of the catalog", api.PullKernel),
 		long("kernel.import", "ImportKernel", "Make a kernel of files on this host", api.ImportKernel),

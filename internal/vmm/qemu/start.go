@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/proc"
 	"banger/internal/vmm"
@@ -45,6 +46,10 @@ func (d *Driver) launch(ctx context.Context, spec vmm.Spec, host Host) (vmm.Mach
 	files, err := prepare(spec) // 3
 	if err != nil {
 		return nil, fmt.Errorf("starting QEMU: %w", err)
+	}
+	if err := failpoint.Hit(ctx, "qemu.start/prepared"); err != nil {
+		files.close()
+		return nil, err
 	}
 	process, err := spawn(spec, host, files) // 4
 	files.close()
@@ -119,6 +124,9 @@ func confine(pid int) {
 
 // greet connects to the monitor and checks that it is the named VM's.
 func greet(ctx context.Context, runDir, name string) (*monitor, error) {
+	if err := failpoint.Hit(ctx, "qemu.start/spawned"); err != nil {
+		return nil, err
+	}
 	mon, err := dialMonitor(ctx, filepath.Join(runDir, monitorFile))
 	if err != nil {
 		return nil, err
@@ -129,6 +137,9 @@ func greet(ctx context.Context, runDir, name string) (*monitor, error) {
 	err = mon.execute(ctx, "query-name", &answer)
 	if err == nil && answer.Name != name {
 		err = fmt.Errorf("QEMU's monitor: it is that of %.100q, not of %q", answer.Name, name)
+	}
+	if err == nil {
+		err = failpoint.Hit(ctx, "qemu.start/greeted")
 	}
 	if err != nil {
 		mon.close()
