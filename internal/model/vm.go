@@ -38,6 +38,9 @@ type VM struct {
 	StoppedAt time.Time `json:"stopped_at,omitzero"`
 	Ended     EndKind   `json:"ended,omitempty" doc:"how it ended the last time: asked, poweroff or failure"`
 	Restarts  int       `json:"restarts,omitempty" doc:"by its restart policy, since it last ran well"`
+	// FallbackKernel is what the VM booted with before another kernel was
+	// chosen that has not come up yet.
+	FallbackKernel *string `json:"fallback_kernel,omitempty" doc:"what it goes back to when its new kernel does not boot"`
 }
 
 // VMSpec is what the user decides about a VM. Zero values mean "the default".

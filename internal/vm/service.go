@@ -53,6 +53,8 @@ type Config struct {
 	Images  Images
 	Kernels Kernels
 	Ops     *operation.Service
+	// Events is told what happens to VMs; may be nil.
+	Events Events
 	// Drivers are tried in order for a VM that names none.
 	Drivers []vmm.Driver
 	// Hooks are capabilities beyond the built-in ones, applied after them.
@@ -69,6 +71,7 @@ type Config struct {
 // Service runs VMs.
 type Service struct {
 	cfg   Config
+	rows  *recorder // cfg.Store
 	hooks hooks
 	// boots lets as many guests boot at once as there are processors: more
 	// only makes each of them slower and pushes them past their deadlines.
@@ -86,12 +89,15 @@ func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	rows := newRecorder(cfg.Store, cfg.Events)
+	cfg.Store = rows
 	features := hooks{rootHook(), workHook(), networkHook(), policyHook(), commandHook(cfg.Log), quotaHook(cfg.Quota, cfg.Store)}
 	if cfg.Limits != nil {
 		features = append(features, limitsHook(cfg.Limits))
 	}
 	return &Service{
 		cfg:   cfg,
+		rows:  rows,
 		hooks: append(features, cfg.Hooks...),
 		boots: make(chan struct{}, runtime.NumCPU()),
 		live:  map[string]*live{},
