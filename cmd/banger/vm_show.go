@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -50,6 +51,7 @@ func vmFacts(vm model.VM) []fact {
 		{"cpus", positive(spec.CPUs)},
 		{"memory", positiveSize(int64(spec.MemoryMiB) * mib)},
 		{"disk", positiveSize(spec.DiskBytes)},
+		{"work disk", workDisk(spec.Work)},
 		{"kernel", firstOf(run.Kernel, spec.Kernel)},
 		{"guest kernel", run.Guest.Kernel},
 		{"network", string(spec.Network)},
@@ -63,6 +65,9 @@ func vmFacts(vm model.VM) []fact {
 		{"environment", quoteArgs(spec.Config.Env)},
 		{"labels", joinLabels(spec.Labels)},
 		{"removed when stopped", yes(spec.AutoRemove)},
+		{"restart", restartText(vm)},
+		{"time to live", seconds(spec.Policy.TTLSeconds)},
+		{"idle timeout", seconds(spec.Policy.IdleSeconds)},
 		{"directory", vm.Dir},
 		{"root disk", vm.RootClone},
 		{"boot", bootTime(run.BootMillis)},
@@ -70,6 +75,24 @@ func vmFacts(vm model.VM) []fact {
 		{"started", formatTime(vm.StartedAt)},
 		{"stopped", formatTime(vm.StoppedAt)},
 	}
+}
+
+// restartText is the policy and how often it has brought the VM back of late.
+func restartText(vm model.VM) string {
+	text := restartValue{&vm.Spec.Policy}.String()
+	if vm.Restarts > 0 {
+		text += fmt.Sprintf(" (restarts: %d)", vm.Restarts)
+	}
+	return text
+}
+
+func seconds(n int64) string { return (*secondsValue)(&n).String() }
+
+func workDisk(w *model.WorkDisk) string {
+	if w == nil {
+		return ""
+	}
+	return formatSize(w.SizeBytes) + " at " + w.Path
 }
 
 func positive(n int) string {

@@ -72,6 +72,8 @@ type Service struct {
 
 	mu   sync.Mutex
 	live map[string]*live // by VM id; entries are removed by watch alone
+
+	comebacks comebacks
 }
 
 // New makes a Service. Call Recover before the first request.
@@ -81,7 +83,7 @@ func New(cfg Config) *Service {
 	}
 	return &Service{
 		cfg:   cfg,
-		hooks: append(hooks{networkHook()}, cfg.Hooks...),
+		hooks: append(hooks{rootHook(), workHook(), networkHook(), policyHook(), commandHook(cfg.Log)}, cfg.Hooks...),
 		boots: make(chan struct{}, runtime.NumCPU()),
 		live:  map[string]*live{},
 	}
@@ -93,7 +95,10 @@ func New(cfg Config) *Service {
 func (s *Service) LetGo() { s.releaseAll((*live).wasUp) }
 
 // Close lets go of all VMs without ending them. No request may be under way.
-func (s *Service) Close() { s.releaseAll(func(*live) bool { return true }) }
+func (s *Service) Close() {
+	s.comebacks.close()
+	s.releaseAll(func(*live) bool { return true })
+}
 
 func (s *Service) releaseAll(which func(*live) bool) {
 	s.mu.Lock()

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"banger/internal/failpoint"
@@ -44,15 +45,20 @@ func graceOf(p rpc.VMStopParams) time.Duration {
 // to stay.
 func (s *Service) stop(ctx context.Context, op *operation.Op, vm model.VM, grace time.Duration) (model.VM, error) {
 	l, err := s.running(ctx, vm)
-	if err != nil || l == nil {
+	if err != nil {
 		return vm, err
+	}
+	if l == nil {
+		return s.stayDown(ctx, vm)
 	}
 	if err := failpoint.Hit(ctx, "vm.stop/guarded"); err != nil {
 		return vm, err
 	}
 	op.Stage("stop")
 	ctx = context.WithoutCancel(ctx)
-	if _, err := s.setState(ctx, vm.ID, model.VMStopping, ""); err != nil {
+	if err := s.markStopping(ctx, l); errors.Is(err, errEnded) {
+		return s.endedAlready(ctx, vm, l)
+	} else if err != nil {
 		return vm, err
 	}
 	if err := failpoint.Hit(ctx, "vm.stop/intended"); err != nil {
@@ -70,6 +76,45 @@ func (s *Service) stop(ctx context.Context, op *operation.Op, vm model.VM, grace
 		}
 	}
 	return s.afterStop(ctx, vm)
+}
+
+// markStopping writes that a VM is being stopped. errEnded: its end is in the
+// row already, and must stay there.
+func (s *Service) markStopping(ctx context.Context, l *live) error {
+	_, err := s.cfg.Store.UpdateVM(ctx, l.vmID, func(vm *model.VM) error {
+		if vm.Runtime.Generation != l.generation {
+			return errEnded
+		}
+		vm.State, vm.Reason = model.VMStopping, ""
+		return nil
+	})
+	return err
+}
+
+// endedAlready is a stop that came as the VM ended by itself.
+func (s *Service) endedAlready(ctx context.Context, vm model.VM, l *live) (model.VM, error) {
+	select {
+	case <-l.gone:
+	case <-time.After(killTime):
+	}
+	now, err := s.afterStop(ctx, vm)
+	if err != nil {
+		return now, err
+	}
+	return s.stayDown(ctx, now)
+}
+
+// stayDown keeps a VM that does not run from coming back by its restart
+// policy, as one that is stopped does.
+func (s *Service) stayDown(ctx context.Context, vm model.VM) (model.VM, error) {
+	s.comebacks.cancel(vm.ID)
+	if vm.Ended == "" || vm.Ended == model.EndAsked {
+		return vm, nil
+	}
+	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {
+		vm.Ended = model.EndAsked
+		return nil
+	})
 }
 
 // afterStop reads what watch has written. A VM with AutoRemove may be gone.
@@ -112,8 +157,11 @@ func (s *Service) KillVM(ctx context.Context, p rpc.NameParams) (model.VM, error
 	}
 	// No lock: a kill must work while a start or stop holds it.
 	l, err := s.running(ctx, vm)
-	if err != nil || l == nil {
+	if err != nil {
 		return vm, err
+	}
+	if l == nil {
+		return s.stayDown(ctx, vm)
 	}
 	if err := failpoint.Hit(ctx, "vm.kill/found"); err != nil {
 		return vm, err
