@@ -16,6 +16,7 @@ import (
 //	State/kernels/<name>/          vmlinux, modules/, initrd, manifest.json
 //	State/kernels/<name>.staging/  being made; swept at start
 //	State/vms/<id>/                root*.ext4 or root*.qcow2, work.ext4, console.log
+//	State/volumes/<id>/            disk.ext4
 //	Cache/oci/                     verified blobs in OCI image layout
 //	Cache/initramfs/<key>.cpio     one for each kernel and agent
 //	Cache/apt/                     package lists of the kernels' distributions
@@ -91,6 +92,9 @@ func (p Paths) Kernels() string { return filepath.Join(p.State, "kernels") }
 
 // VMs holds one directory per VM.
 func (p Paths) VMs() string { return filepath.Join(p.State, "vms") }
+
+// Volumes holds one directory per volume.
+func (p Paths) Volumes() string { return filepath.Join(p.State, "volumes") }
 
 // OCI is the blob cache, an OCI image layout.
 func (p Paths) OCI() string { return filepath.Join(p.Cache, "oci") }
