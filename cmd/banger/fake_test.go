@@ -35,7 +35,9 @@ type fakeDaemon struct {
 	exec rpc.VMExecParams
 	pull rpc.ImagePullParams
 	imp  rpc.KernelImportParams
-	stop rpc.VMStopParams
+
+	kpull rpc.KernelPullParams
+	stop  rpc.VMStopParams
 }
 
 func newFakeDaemon() *fakeDaemon {
@@ -170,10 +172,11 @@ func notFound(noun, name string) error {
 }
 
 func (d *fakeDaemon) PullKernel(ctx context.Context, p rpc.KernelPullParams, _ model.Report) (model.Kernel, error) {
-	if p.Name == "" {
+	if p.Name == "" && p.Ref == "" {
 		p.Name = "debian-12"
 	}
-	return d.ShowKernel(ctx, rpc.NameParams(p))
+	d.kpull = p
+	return d.ShowKernel(ctx, rpc.NameParams{Name: p.Name})
 }
 
 func (d *fakeDaemon) ImportKernel(_ context.Context, p rpc.KernelImportParams, _ model.Report) (model.Kernel, error) {

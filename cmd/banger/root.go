@@ -32,7 +32,7 @@ func newRootCommand(a *app) *cobra.Command {
 
 	addGroup(root, "vm", "VMs (the same below 'banger vm'):", vmVerbs(a)...)
 	addGroup(root, "nouns", "Nouns:",
-		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newOperationCommand(a), newSystemCommand(a))
+		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newVolumeCommand(a), newOperationCommand(a), newSystemCommand(a))
 	addGroup(root, "self", "About banger:",
 		newVersionCommand(a), newCompletionCommand(a), newExitCodesTopic(), newDocsCommand(a))
 	return root
@@ -84,7 +84,15 @@ func newImageCommand(a *app) *cobra.Command {
 func newKernelCommand(a *app) *cobra.Command {
 	return newNoun("kernel", "kernels", "pull and keep kernels", "  banger kernel list --available", []*cobra.Command{
 		newKernelListCommand(a), newKernelPullCommand(a), newKernelImportCommand(a),
-		newKernelShowCommand(a), newKernelDeleteCommand(a),
+		newKernelShowCommand(a), newKernelDefaultCommand(a), newKernelPushCommand(a), newKernelDeleteCommand(a),
+		newKernelPruneCommand(a),
+	})
+}
+
+func newVolumeCommand(a *app) *cobra.Command {
+	return newNoun("volume", "volumes", "keep disks that VMs mount", "  banger volume list", []*cobra.Command{
+		newVolumeCreateCommand(a), newVolumeListCommand(a), newVolumeShowCommand(a),
+		newVolumeDeleteCommand(a), newVolumePruneCommand(a), newVolumeResizeCommand(a),
 	})
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -51,6 +52,7 @@ func vmFacts(vm model.VM) []fact {
 		{"memory", positiveSize(int64(spec.MemoryMiB) * mib)},
 		{"disk", positiveSize(spec.DiskBytes)},
 		{"work disk", workDisk(spec.Work)},
+		{"volumes", mountList(spec.Volumes)},
 		{"kernel", firstOf(run.Kernel, spec.Kernel)},
 		{"guest kernel", run.Guest.Kernel},
 		{"network", string(spec.Network)},
@@ -64,6 +66,9 @@ func vmFacts(vm model.VM) []fact {
 		{"environment", quoteArgs(spec.Config.Env)},
 		{"labels", joinLabels(spec.Labels)},
 		{"removed when stopped", yes(spec.AutoRemove)},
+		{"restart", restartText(vm)},
+		{"time to live", seconds(spec.Policy.TTLSeconds)},
+		{"idle timeout", seconds(spec.Policy.IdleSeconds)},
 		{"directory", vm.Dir},
 		{"root disk", vm.RootClone},
 		{"boot", bootTime(run.BootMillis)},
@@ -79,6 +84,17 @@ func workDisk(w *model.WorkDisk) string {
 	}
 	return formatSize(w.SizeBytes) + " at " + w.Path
 }
+
+// restartText is the policy and how often it has brought the VM back of late.
+func restartText(vm model.VM) string {
+	text := restartValue{&vm.Spec.Policy}.String()
+	if vm.Restarts > 0 {
+		text += fmt.Sprintf(" (restarts: %d)", vm.Restarts)
+	}
+	return text
+}
+
+func seconds(n int64) string { return (*secondsValue)(&n).String() }
 
 func positive(n int) string {
 	if n <= 0 {

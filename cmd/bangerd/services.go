@@ -12,12 +12,14 @@ import (
 	"banger/internal/imagepull"
 	"banger/internal/kernelcat"
 	"banger/internal/kernelcat/apt"
+	"banger/internal/kernelcat/artifact"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/store"
 	"banger/internal/vm"
 	"banger/internal/vmm"
 	"banger/internal/vmm/qemu"
+	"banger/internal/volume"
 )
 
 // services are the parts of the daemon that this program opens.
@@ -26,6 +28,8 @@ type services struct {
 	kernels    *kernelcat.Service
 	images     *image.Service
 	vms        *vm.Service
+	volumes    *volume.Service
+	db         *store.Store
 	driver     vmm.Driver
 	accel      *accelerator
 	trimmer    *daemon.Trimmer
@@ -35,6 +39,7 @@ type services struct {
 func openServices(set settings, db *store.Store, log *slog.Logger) (*services, error) {
 	paths := set.paths
 	s := &services{
+		db:      db,
 		driver:  qemu.New(qemu.Config{Accel: set.accel, ProbeCache: paths.KVMVerdict()}),
 		accel:   &accelerator{},
 		trimmer: &daemon.Trimmer{},
@@ -50,6 +55,9 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Operations: s.operations,
 		Packages:   apt.New(apt.Config{Dir: paths.Apt(), Arch: runtime.GOARCH}),
 		AgentPath:  agent,
+		CatalogDir: paths.KernelCatalog(),
+		Registry:   set.kernelRegistry,
+		Artifacts:  artifact.NewClient(),
 		Users:      kernelUsers(db),
 	})
 	if err != nil {
@@ -70,11 +78,13 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Version:    version,
 		Log:        log,
 	})
+	s.volumes = volume.New(volume.Config{Dir: paths.Volumes(), Store: db, Operations: s.operations, Log: log})
 	s.vms = vm.New(vm.Config{
 		Paths:   paths,
 		Store:   db,
 		Images:  s.images,
 		Kernels: s.kernels,
+		Volumes: db,
 		Ops:     s.operations,
 		Drivers: []vmm.Driver{s.driver},
 		Log:     log,
@@ -91,6 +101,7 @@ func (s *services) parts(paths model.Paths, log *slog.Logger) daemon.Parts {
 		Images:     s.images,
 		Kernels:    s.kernels,
 		VMs:        s.vms,
+		Volumes:    s.volumes,
 		Operations: s.operations,
 		Version:    versionInfo(paths),
 		Accel:      s.accel.known,
@@ -98,7 +109,9 @@ func (s *services) parts(paths model.Paths, log *slog.Logger) daemon.Parts {
 			{What: "operations", Do: s.operations.Recover},
 			{What: "kernels", Do: s.kernels.Recover},
 			{What: "images", Do: s.images.Recover},
+			{What: "volumes", Do: s.volumes.Recover},
 			{What: "VMs", Do: s.vms.Recover},
+			{What: "volumes of VMs", Do: s.db.ReleaseIdleVolumes},
 		},
 		LetGo: s.vms.LetGo,
 		Log:   log,
@@ -131,30 +144,5 @@ func imageUsers(db *store.Store) func(context.Context, string) ([]string, error)
 			}
 		}
 		return names, err
-	}
-}
-
-// kernelUsers returns a function that names the images and VMs that ask for a
-// kernel by its name. Those that ask for the default one need none in
-// particular.
-func kernelUsers(db *store.Store) func(context.Context, string) ([]string, error) {
-	return func(ctx context.Context, kernel string) ([]string, error) {
-		images, err := db.Images(ctx)
-		if err != nil {
-			return nil, err
-		}
-		vms, err := db.VMs(ctx)
-		var users []string
-		for _, img := range images {
-			if img.Kernel == kernel {
-				users = append(users, "image "+img.Name)
-			}
-		}
-		for _, v := range vms {
-			if v.Spec.Kernel == kernel {
-				users = append(users, "VM "+v.Name)
-			}
-		}
-		return users, err
 	}
 }

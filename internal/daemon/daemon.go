@@ -22,6 +22,7 @@ type Parts struct {
 	Images     rpc.ImageAPI
 	Kernels    rpc.KernelAPI
 	VMs        rpc.VMAPI
+	Volumes    rpc.VolumeAPI
 	Operations *operation.Service
 	Version    model.VersionInfo
 	Accel      func() string // what VMs run on, "" until it is known; may be nil
@@ -45,6 +46,7 @@ type Daemon struct {
 	rpc.ImageAPI
 	rpc.KernelAPI
 	rpc.VMAPI
+	rpc.VolumeAPI
 	rpc.OperationAPI
 
 	parts Parts
@@ -61,6 +63,7 @@ func New(parts Parts) *Daemon {
 		ImageAPI:     parts.Images,
 		KernelAPI:    parts.Kernels,
 		VMAPI:        parts.VMs,
+		VolumeAPI:    parts.Volumes,
 		OperationAPI: parts.Operations,
 		parts:        parts,
 		stop:         sync.OnceFunc(func() { close(stopped) }),

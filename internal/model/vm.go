@@ -35,6 +35,8 @@ type VM struct {
 	CreatedAt time.Time `json:"created_at"`
 	StartedAt time.Time `json:"started_at,omitzero"`
 	StoppedAt time.Time `json:"stopped_at,omitzero"`
+	Ended     EndKind   `json:"ended,omitempty" doc:"how it ended the last time: asked, poweroff or failure"`
+	Restarts  int       `json:"restarts,omitempty" doc:"by its restart policy, since it last ran well"`
 }
 
 // VMSpec is what the user decides about a VM. Zero values mean "the default".
@@ -51,6 +53,8 @@ type VMSpec struct {
 	Work       *WorkDisk         `json:"work,omitempty" doc:"none when it is missing"`
 	Volumes    []VolumeMount     `json:"volumes,omitempty"`
 	AutoRemove bool              `json:"auto_remove" doc:"deleted as soon as it stops"`
+	Policy     Policy            `json:"policy,omitzero"`
+	Command    []string          `json:"command,omitempty" doc:"of a detached run: started again at every start"`
 }
 
 // NetworkMode says what a guest may reach.

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strconv"
-
-	"golang.org/x/sys/unix"
 
 	"banger/internal/model"
 )
@@ -38,22 +35,13 @@ func bootID() (string, error) {
 	return string(bytes.TrimSpace(b)), nil
 }
 
-// startTime reads field 22 of /proc/PID/stat (proc_pid_stat(5)). The fields
-// are counted from the last parenthesis, since field 2 is the command's name
-// and may hold anything.
+// startTime reads field 22 of /proc/PID/stat.
 func startTime(pid int) (uint64, error) {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
-		return 0, fmt.Errorf("process %d: %w", pid, ErrGone)
-	}
+	fields, err := statFields(pid)
 	if err != nil {
-		return 0, fmt.Errorf("identifying process %d: %w", pid, err)
+		return 0, err
 	}
 	const afterName = 22 - 3 // the first field after the name is the third
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) <= afterName {
-		return 0, fmt.Errorf("identifying process %d: unexpected %q in its stat file", pid, stat)
-	}
 	start, err := strconv.ParseUint(string(fields[afterName]), 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("identifying process %d: %w", pid, err)

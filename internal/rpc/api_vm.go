@@ -43,6 +43,7 @@ type VMCreateParams struct {
 	CPUs       int               `json:"cpus,omitempty" minimum:"0" maximum:"64"`
 	MemoryMiB  int               `json:"memory_mib,omitempty" minimum:"0"`
 	DiskBytes  int64             `json:"disk_bytes,omitempty" minimum:"0" doc:"of the root disk; 0: the image's own"`
+	Volumes    []MountParams     `json:"volumes,omitempty" maxItems:"16"`
 	WorkBytes  int64             `json:"work_bytes,omitempty" minimum:"0" doc:"of a disk at the user's home that outlives the root disk; 0: none"`
 	Kernel     string            `json:"kernel,omitempty" maxLength:"63"`
 	Driver     string            `json:"driver,omitempty" enum:"qemu,firecracker,"`
@@ -56,6 +57,7 @@ type VMCreateParams struct {
 	AutoRemove bool              `json:"auto_remove,omitempty"`
 	Pull       string            `json:"pull,omitempty" enum:"missing,never," doc:"pull the image when it is not here: missing (default) or never"`
 	Platform   string            `json:"platform,omitempty" maxLength:"64" doc:"of an image that is pulled: os/arch[/variant]; default: linux and this host's"`
+	Policy     model.Policy      `json:"policy,omitzero"`
 	Start      bool              `json:"start,omitempty"`
 }
 

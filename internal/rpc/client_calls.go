@@ -89,6 +89,21 @@ func (c *Client) DeleteKernel(ctx context.Context, p NameParams) (model.Kernel, 
 	return invoke[model.Kernel](ctx, c, "kernel.delete", p)
 }
 
+// DefaultKernel implements API.
+func (c *Client) DefaultKernel(ctx context.Context, p KernelDefaultParams) (model.Kernel, error) {
+	return invoke[model.Kernel](ctx, c, "kernel.default", p)
+}
+
+// PushKernel implements API.
+func (c *Client) PushKernel(ctx context.Context, p KernelPushParams, report model.Report) (model.KernelArtifact, error) {
+	return follow[model.KernelArtifact](ctx, c, "kernel.push", p, report)
+}
+
+// PruneKernels implements API.
+func (c *Client) PruneKernels(ctx context.Context, p KernelPruneParams) ([]model.Kernel, error) {
+	return invoke[[]model.Kernel](ctx, c, "kernel.prune", p)
+}
+
 // CreateVM implements API.
 func (c *Client) CreateVM(ctx context.Context, p VMCreateParams, report model.Report) (model.VM, error) {
 	return follow[model.VM](ctx, c, "vm.create", p, report)
@@ -174,6 +189,36 @@ func (c *Client) ExecVM(ctx context.Context, p VMExecParams, stdio Stdio, report
 // RunVM implements API. One Read of Stdin may be under way after it returns.
 func (c *Client) RunVM(ctx context.Context, p VMRunParams, stdio Stdio, report model.Report) (model.ExitStatus, error) {
 	return attach(ctx, c, "vm.run", p, p.Stdin, stdio, report)
+}
+
+// CreateVolume implements API.
+func (c *Client) CreateVolume(ctx context.Context, p VolumeCreateParams) (model.Volume, error) {
+	return invoke[model.Volume](ctx, c, "volume.create", p)
+}
+
+// ListVolumes implements API.
+func (c *Client) ListVolumes(ctx context.Context) ([]model.Volume, error) {
+	return invoke[[]model.Volume](ctx, c, "volume.list", none{})
+}
+
+// ShowVolume implements API.
+func (c *Client) ShowVolume(ctx context.Context, p NameParams) (model.Volume, error) {
+	return invoke[model.Volume](ctx, c, "volume.show", p)
+}
+
+// DeleteVolume implements API.
+func (c *Client) DeleteVolume(ctx context.Context, p NameParams) (model.Volume, error) {
+	return invoke[model.Volume](ctx, c, "volume.delete", p)
+}
+
+// PruneVolumes implements API.
+func (c *Client) PruneVolumes(ctx context.Context, p VolumePruneParams) ([]model.Volume, error) {
+	return invoke[[]model.Volume](ctx, c, "volume.prune", p)
+}
+
+// ResizeVolume implements API.
+func (c *Client) ResizeVolume(ctx context.Context, p VolumeResizeParams) (model.Volume, error) {
+	return invoke[model.Volume](ctx, c, "volume.resize", p)
 }
 
 // ListOperations implements API.

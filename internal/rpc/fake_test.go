@@ -138,6 +138,15 @@ func (f *fakeAPI) ListCatalog(ctx context.Context) ([]model.CatalogKernel, error
 func (f *fakeAPI) ShowKernel(ctx context.Context, p rpc.NameParams) (model.Kernel, error) {
 	return fakeKernel(p.Name), f.called(ctx, p)
 }
+func (f *fakeAPI) DefaultKernel(ctx context.Context, p rpc.KernelDefaultParams) (model.Kernel, error) {
+	return fakeKernel(p.Name), f.called(ctx, p)
+}
+func (f *fakeAPI) PushKernel(ctx context.Context, p rpc.KernelPushParams, report model.Report) (model.KernelArtifact, error) {
+	return model.KernelArtifact{Kernel: p.Name, Ref: p.Ref}, f.long(ctx, p, report)
+}
+func (f *fakeAPI) PruneKernels(ctx context.Context, p rpc.KernelPruneParams) ([]model.Kernel, error) {
+	return []model.Kernel{fakeKernel("k")}, f.called(ctx, p)
+}
 func (f *fakeAPI) DeleteKernel(ctx context.Context, p rpc.NameParams) (model.Kernel, error) {
 	return fakeKernel(p.Name), f.called(ctx, p)
 }

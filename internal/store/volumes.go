@@ -112,14 +112,14 @@ func (s *Store) DeleteVolume(ctx context.Context, id string) error {
 	return wrap(gone(result, err, volumeTable(), id), fmt.Sprintf("deleting volume %q", id))
 }
 
-// insertUses writes which volumes a new VM uses.
+// insertUses writes which volumes a new VM uses. One that is being deleted is
+// as good as gone.
 func insertUses(ctx context.Context, tx *sql.Tx, vm model.VM) error {
 	for _, m := range vm.Spec.Volumes {
-		_, err := tx.ExecContext(ctx, "INSERT INTO volume_uses (vm_id, volume_id, read_only) VALUES (?, ?, ?)", vm.ID, m.VolumeID, m.ReadOnly)
-		if violates(err, sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY) {
-			return volumeTable().notFound(m.Volume)
-		}
-		if err != nil {
+		result, err := tx.ExecContext(ctx, `INSERT INTO volume_uses (vm_id, volume_id, read_only)
+			SELECT ?, id, ? FROM volumes WHERE id = ? AND json_extract(body, '$.state') = ?`,
+			vm.ID, m.ReadOnly, m.VolumeID, model.VolumeReady)
+		if err := gone(result, err, volumeTable(), m.Volume); err != nil {
 			return err
 		}
 	}

@@ -47,6 +47,7 @@ func (s *Service) DeleteVM(ctx context.Context, p rpc.VMDeleteParams, report mod
 // remove deletes a VM that has no process. It may be called again after a
 // crash at any point, and on a row that is gone already.
 func (s *Service) remove(ctx context.Context, vm model.VM) error {
+	s.comebacks.cancel(vm.ID)
 	if s.lookup(vm.ID) != nil {
 		return model.Errorf(model.CodeConflict, "VM %s still has a process: its files are kept", vm.Name)
 	}

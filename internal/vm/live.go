@@ -26,6 +26,8 @@ type live struct {
 	mu      sync.Mutex
 	outcome *outcome      // what the row says when the process has ended
 	up      bool          // the guest has come up: an end is the VM's, not the boot's
+	kept    bool          // expire looks after it
+	busy    int           // processes that somebody is attached to
 	client  *guest.Client // nil until somebody needs the agent
 	dialing chan struct{} // holds one token: one connection at a time
 }
@@ -122,6 +124,33 @@ func (l *live) setUp() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.up = true
+}
+
+// keep marks the VM as looked after by expire; false: it is already.
+func (l *live) keep() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	first := !l.kept
+	l.kept = true
+	return first
+}
+
+// work marks the guest as working until done is called.
+func (l *live) work() (done func()) {
+	l.addWork(1)
+	return func() { l.addWork(-1) }
+}
+
+func (l *live) addWork(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.busy += n
+}
+
+func (l *live) works() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.busy > 0
 }
 
 func (l *live) wasUp() bool {

@@ -42,6 +42,7 @@ func (s *Service) recoverVM(ctx context.Context, vm model.VM) error {
 	}
 	switch vm.State {
 	case model.VMStopped, model.VMFailed:
+		s.comeBack(ctx, vm, true)
 		return nil
 	case model.VMCreating, model.VMDeleting:
 		return s.remove(ctx, vm)
@@ -49,7 +50,7 @@ func (s *Service) recoverVM(ctx context.Context, vm model.VM) error {
 	l, err := s.attach(ctx, vm)
 	switch {
 	case errors.Is(err, vmm.ErrGone):
-		return s.removeIfAuto(ctx, vm)
+		return s.afterGone(ctx, vm)
 	case err != nil:
 		_, stateErr := s.setState(ctx, vm.ID, model.VMUnknown, err.Error())
 		return errors.Join(err, stateErr)
@@ -61,6 +62,17 @@ func (s *Service) recoverVM(ctx context.Context, vm model.VM) error {
 		return err
 	}
 	return nil
+}
+
+// afterGone does for a VM whose process ended while no daemon ran what watch
+// does for others.
+func (s *Service) afterGone(ctx context.Context, vm model.VM) error {
+	now, err := s.cfg.Store.VM(ctx, vm.ID)
+	if err != nil {
+		return err
+	}
+	s.comeBack(ctx, now, true)
+	return s.removeIfAuto(ctx, now)
 }
 
 func (s *Service) removeIfAuto(ctx context.Context, vm model.VM) error {

@@ -21,7 +21,8 @@ const runStopGrace = 2 * time.Second
 //	3 process  its bytes go to and from the caller
 //	4 stop     when it ends or the caller goes; with AutoRemove the VM is deleted
 //
-// Detached, the process is left to itself and 4 is left to the user.
+// Detached, the process is left to itself and 4 is left to the user; it is
+// started again with the VM.
 func (s *Service) RunVM(ctx context.Context, p rpc.VMRunParams, stdio rpc.Stdio, report model.Report) (model.ExitStatus, error) {
 	vm, argv, err := s.createForRun(ctx, p, report) // 1, 2
 	if err != nil {
@@ -43,9 +44,16 @@ func (s *Service) RunVM(ctx context.Context, p rpc.VMRunParams, stdio rpc.Stdio,
 	if len(argv) == 0 {
 		return model.ExitStatus{}, nil
 	}
-	return s.execIn(ctx, vm, l, rpc.VMExecParams{ // 3
+	status, err := s.execIn(ctx, vm, l, rpc.VMExecParams{ // 3
 		Argv: argv, TTY: p.TTY, Stdin: p.Stdin, Size: p.Size, Detach: p.Detach,
 	}, stdio)
+	if err == nil && p.Detach && status.Code == 0 {
+		_, err = s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {
+			vm.Spec.Command = argv
+			return nil
+		})
+	}
+	return status, err
 }
 
 // createForRun makes the VM, and its command before anything is booted. A

@@ -42,6 +42,9 @@ func (s *Service) attach(ctx context.Context, vm model.VM) (*live, error) {
 	m, err := driver.Attach(bounded, s.record(vm))
 	if errors.Is(err, vmm.ErrGone) {
 		l := newLive(vm.ID, vm.Runtime.Generation, nil)
+		if vm.State != model.VMStarting {
+			l.setUp()
+		}
 		s.undoPrepared(ctx, vm.ID, vm.Runtime.Generation)
 		end := vmm.Exit{Reason: vmm.ExitUnknown, At: s.cfg.Now()}
 		_, recErr := s.recordExit(ctx, l, end, consolePath(vm))
@@ -55,6 +58,7 @@ func (s *Service) attach(ctx context.Context, vm model.VM) (*live, error) {
 		l.setUp()
 	}
 	s.adopt(ctx, l, consolePath(vm))
+	s.expire(ctx, vm, l)
 	if vm.State == model.VMUnknown {
 		_, err = s.setState(ctx, vm.ID, model.VMRunning, "")
 	}

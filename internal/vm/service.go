@@ -52,6 +52,7 @@ type Config struct {
 	Images  Images
 	Kernels Kernels
 	Ops     *operation.Service
+	Volumes Volumes // nil: there are none
 	// Drivers are tried in order for a VM that names none.
 	Drivers []vmm.Driver
 	// Hooks are capabilities beyond the built-in ones, applied after them.
@@ -72,6 +73,8 @@ type Service struct {
 
 	mu   sync.Mutex
 	live map[string]*live // by VM id; entries are removed by watch alone
+
+	comebacks comebacks
 }
 
 // New makes a Service. Call Recover before the first request.
@@ -81,10 +84,19 @@ func New(cfg Config) *Service {
 	}
 	return &Service{
 		cfg:   cfg,
-		hooks: append(hooks{rootHook(), workHook(), networkHook()}, cfg.Hooks...),
+		hooks: append(builtIn(cfg), cfg.Hooks...),
 		boots: make(chan struct{}, runtime.NumCPU()),
 		live:  map[string]*live{},
 	}
+}
+
+// builtIn are the capabilities that every VM has.
+func builtIn(cfg Config) hooks {
+	all := hooks{rootHook(), workHook(), networkHook(), policyHook(), commandHook(cfg.Log)}
+	if cfg.Volumes != nil {
+		all = append(all, volumesHook(cfg.Volumes, cfg.Paths.Volumes()))
+	}
+	return all
 }
 
 // LetGo lets go of the VMs that are up, without ending them: it is called
@@ -93,7 +105,10 @@ func New(cfg Config) *Service {
 func (s *Service) LetGo() { s.releaseAll((*live).wasUp) }
 
 // Close lets go of all VMs without ending them. No request may be under way.
-func (s *Service) Close() { s.releaseAll(func(*live) bool { return true }) }
+func (s *Service) Close() {
+	s.comebacks.close()
+	s.releaseAll(func(*live) bool { return true })
+}
 
 func (s *Service) releaseAll(which func(*live) bool) {
 	s.mu.Lock()

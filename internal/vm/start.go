@@ -40,6 +40,7 @@ func (s *Service) StartVM(ctx context.Context, p rpc.NameParams, report model.Re
 			return vm, err
 		}
 		defer unlock()
+		s.comebacks.cancel(vm.ID)
 		return s.start(ctx, op, vm)
 	})
 }
@@ -124,6 +125,7 @@ func (s *Service) boot(ctx context.Context, vm model.VM, driver picked, boot boo
 	}
 	booted, err := s.bringUp(ctx, vm, l, plan.Guest, s.bootTimeout(driver)) // 7, 8, 9
 	if err == nil {
+		s.expire(ctx, booted, l)
 		return booted, nil
 	}
 	err = bootError(vm, err)

@@ -44,8 +44,11 @@ func graceOf(p rpc.VMStopParams) time.Duration {
 // to stay.
 func (s *Service) stop(ctx context.Context, op *operation.Op, vm model.VM, grace time.Duration) (model.VM, error) {
 	l, err := s.running(ctx, vm)
-	if err != nil || l == nil {
+	if err != nil {
 		return vm, err
+	}
+	if l == nil {
+		return s.stayDown(ctx, vm)
 	}
 	if err := failpoint.Hit(ctx, "vm.stop/guarded"); err != nil {
 		return vm, err
@@ -70,6 +73,19 @@ func (s *Service) stop(ctx context.Context, op *operation.Op, vm model.VM, grace
 		}
 	}
 	return s.afterStop(ctx, vm)
+}
+
+// stayDown keeps a VM that does not run from coming back by its restart
+// policy, as one that is stopped does.
+func (s *Service) stayDown(ctx context.Context, vm model.VM) (model.VM, error) {
+	s.comebacks.cancel(vm.ID)
+	if vm.Ended == "" || vm.Ended == model.EndAsked {
+		return vm, nil
+	}
+	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {
+		vm.Ended = model.EndAsked
+		return nil
+	})
 }
 
 // afterStop reads what watch has written. A VM with AutoRemove may be gone.
@@ -112,8 +128,11 @@ func (s *Service) KillVM(ctx context.Context, p rpc.NameParams) (model.VM, error
 	}
 	// No lock: a kill must work while a start or stop holds it.
 	l, err := s.running(ctx, vm)
-	if err != nil || l == nil {
+	if err != nil {
 		return vm, err
+	}
+	if l == nil {
+		return s.stayDown(ctx, vm)
 	}
 	if err := failpoint.Hit(ctx, "vm.kill/found"); err != nil {
 		return vm, err

@@ -23,7 +23,7 @@ const consoleCheck = 10 * time.Second
 //	4 row      stopped or failed, with the reason     (only if it is still this start's)
 //	5 remove   the run directory; with AutoRemove the VM, unless it never came up:
 //	           then whoever booted it decides
-//	6 forget   the VM is not live any more
+//	6 forget   the VM is not live any more; its restart policy may bring it back
 //
 // A daemon that ends between 3 and 4 leaves 3 to the next one, which does it
 // again.
@@ -44,6 +44,7 @@ func (s *Service) watch(ctx context.Context, l *live, consolePath string) {
 		s.cfg.Log.Warn("removing a run directory", "vm", l.vmID, "err", err)
 	}
 	s.forget(l) // 6
+	s.comeBack(ctx, vm, false)
 	if vm.Spec.AutoRemove && vm.State != model.VMDeleting && l.wasUp() && err == nil {
 		if err := s.remove(ctx, vm); err != nil {
 			s.cfg.Log.Error("deleting a VM that has stopped", "vm", vm.Name, "err", err)
@@ -116,12 +117,31 @@ func (s *Service) recordExit(ctx context.Context, l *live, exit vmm.Exit, consol
 		}
 		vm.Runtime = model.VMRuntime{}
 		vm.StoppedAt = exit.At
+		vm.Ended = endKind(l, exit)
+		if vm.StoppedAt.Sub(vm.StartedAt) >= ranWell {
+			vm.Restarts = 0
+		}
 		return nil
 	})
 	if errors.Is(err, errStale) || model.CodeOf(err) == model.CodeNotFound {
 		return model.VM{}, nil
 	}
 	return vm, err
+}
+
+// endKind is what a restart policy sees of an end. The end of a boot is none:
+// whoever booted is told.
+func endKind(l *live, exit vmm.Exit) model.EndKind {
+	switch end := l.expected(); {
+	case end != nil && end.state == model.VMStopped:
+		return model.EndAsked
+	case end != nil || !l.wasUp():
+		return ""
+	case exit.Reason == vmm.ExitPoweroff:
+		return model.EndPoweroff
+	default:
+		return model.EndFailure
+	}
 }
 
 // judge classes an end that nobody asked for.

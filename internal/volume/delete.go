@@ -67,8 +67,9 @@ func refuseUsed(v model.Volume) error {
 		WithHint("delete them first: banger rm %s", strings.Join(names, " "))
 }
 
-// PruneVolumes deletes the volumes that no VM uses and returns them.
-func (s *Service) PruneVolumes(ctx context.Context) ([]model.Volume, error) {
+// PruneVolumes deletes the volumes that no VM uses, unless DryRun is set, and
+// returns them.
+func (s *Service) PruneVolumes(ctx context.Context, p rpc.VolumePruneParams) ([]model.Volume, error) {
 	all, err := s.cfg.Store.Volumes(ctx)
 	if err != nil {
 		return nil, err
@@ -77,6 +78,11 @@ func (s *Service) PruneVolumes(ctx context.Context) ([]model.Volume, error) {
 	var failed []error
 	for _, v := range all {
 		if len(v.Users) > 0 || v.State != model.VolumeReady {
+			continue
+		}
+		if p.DryRun {
+			v.UsedBytes = usedBytes(v)
+			pruned = append(pruned, v)
 			continue
 		}
 		gone, err := s.DeleteVolume(ctx, rpc.NameParams{Name: v.ID})

@@ -48,12 +48,15 @@ func routes(api rpc.API) []route {
 		lines("image.tree", "TreeImage", "The files of an image", api.TreeImage),
 		lines("image.diff", "DiffImages", "In what the files of two images differ", api.DiffImages),
 
-		long("kernel.pull", "PullKernel", "Get a kernel of the catalog", api.PullKernel),
-		long("kernel.import", "ImportKernel", "Make a kernel of files on this host", api.ImportKernel),
+		long("kernel.pull", "PullKernel", "Get a kernel of the catalog or of a registry", api.PullKernel),
+		long("kernel.import", "ImportKernel", "Make a kernel of files or packages on this host", api.ImportKernel),
 		call("kernel.list", "ListKernels", "The kernels that are on this host", noParams(api.ListKernels)),
 		call("kernel.catalog", "ListCatalog", "The kernels that can be pulled", noParams(api.ListCatalog)),
 		call("kernel.show", "ShowKernel", "One kernel", api.ShowKernel),
 		call("kernel.delete", "DeleteKernel", "Delete a kernel that nothing needs", api.DeleteKernel),
+		call("kernel.default", "DefaultKernel", "The default kernel, or another choice of it", api.DefaultKernel),
+		long("kernel.push", "PushKernel", "Write a kernel to a registry", api.PushKernel),
+		call("kernel.prune", "PruneKernels", "Delete the kernels that nothing needs", api.PruneKernels),
 
 		long("vm.create", "CreateVM", "Make a VM, and start it when asked", api.CreateVM),
 		long("vm.start", "StartVM", "Start a VM and wait for its agent", api.StartVM),
@@ -70,6 +73,13 @@ func routes(api rpc.API) []route {
 		stream("vm.logs", "LogsVM", "The console of a VM", api.LogsVM),
 		socket("vm.exec", "ExecVM", "Run a process in a VM", api.ExecVM, func(p rpc.VMExecParams) bool { return p.Stdin }),
 		socket("vm.run", "RunVM", "Make a VM for one process", api.RunVM, func(p rpc.VMRunParams) bool { return p.Stdin }),
+
+		call("volume.create", "CreateVolume", "Make an empty volume", api.CreateVolume),
+		call("volume.list", "ListVolumes", "All volumes, oldest first", noParams(api.ListVolumes)),
+		call("volume.show", "ShowVolume", "One volume", api.ShowVolume),
+		call("volume.delete", "DeleteVolume", "Delete a volume that no VM uses", api.DeleteVolume),
+		call("volume.prune", "PruneVolumes", "Delete the volumes that no VM uses", api.PruneVolumes),
+		call("volume.resize", "ResizeVolume", "Make a volume larger", api.ResizeVolume),
 
 		call("operation.list", "ListOperations", "Long calls, under way and past, oldest first", noParams(api.ListOperations)),
 		call("operation.show", "ShowOperation", "One long call", api.ShowOperation),
