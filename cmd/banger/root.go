@@ -32,7 +32,7 @@ func newRootCommand(a *app) *cobra.Command {
 
 	addGroup(root, "vm", "VMs (the same below 'banger vm'):", vmVerbs(a)...)
 	addGroup(root, "nouns", "Nouns:",
-		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newVolumeCommand(a), newOperationCommand(a), newSystemCommand(a))
+		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newVolumeCommand(a), newOperationCommand(a), newConfigCommand(a), newSystemCommand(a))
 	addGroup(root, "self", "About banger:",
 		newVersionCommand(a), newCompletionCommand(a), newExitCodesTopic(), newDocsCommand(a))
 	return root

@@ -78,13 +78,6 @@ func vmFacts(vm model.VM) []fact {
 	}
 }
 
-func workDisk(w *model.WorkDisk) string {
-	if w == nil {
-		return ""
-	}
-	return formatSize(w.SizeBytes) + " at " + w.Path
-}
-
 // restartText is the policy and how often it has brought the VM back of late.
 func restartText(vm model.VM) string {
 	text := restartValue{&vm.Spec.Policy}.String()
@@ -95,6 +88,13 @@ func restartText(vm model.VM) string {
 }
 
 func seconds(n int64) string { return (*secondsValue)(&n).String() }
+
+func workDisk(w *model.WorkDisk) string {
+	if w == nil {
+		return ""
+	}
+	return formatSize(w.SizeBytes) + " at " + w.Path
+}
 
 func positive(n int) string {
 	if n <= 0 {

@@ -8,6 +8,7 @@ import (
 // Paths are the directories that banger keeps things in. Every name on disk
 // is made here, so that the layout can be read in one place:
 //
+//	Config/config.toml             settings
 //	Config/kernels.d/*.json        the user's own catalogs of kernels
 //	State/banger.db                SQLite
 //	State/daemon.lock              held by the one daemon of this state
@@ -77,6 +78,9 @@ func DefaultPaths(getenv func(string) string, uid int) (Paths, error) {
 	}
 	return p, nil
 }
+
+// ConfigFile holds the daemon's settings.
+func (p Paths) ConfigFile() string { return filepath.Join(p.Config, "config.toml") }
 
 // DB is the database file.
 func (p Paths) DB() string { return filepath.Join(p.State, "banger.db") }

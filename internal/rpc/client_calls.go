@@ -18,6 +18,11 @@ func (c *Client) Version(ctx context.Context) (model.VersionInfo, error) {
 	return invoke[model.VersionInfo](ctx, c, "system.version", none{})
 }
 
+// Settings implements API.
+func (c *Client) Settings(ctx context.Context) (model.Settings, error) {
+	return invoke[model.Settings](ctx, c, "system.settings", none{})
+}
+
 // Shutdown implements API.
 func (c *Client) Shutdown(ctx context.Context) error {
 	_, err := invoke[none](ctx, c, "system.shutdown", none{})

@@ -100,6 +100,9 @@ func fakeOp(id string) model.Operation {
 func (f *fakeAPI) Version(ctx context.Context) (model.VersionInfo, error) {
 	return model.VersionInfo{Version: "1.2.3", PID: 7}, f.called(ctx, nil)
 }
+func (f *fakeAPI) Settings(ctx context.Context) (model.Settings, error) {
+	return fakeSettings(), f.called(ctx, nil)
+}
 func (f *fakeAPI) Shutdown(ctx context.Context) error { return f.called(ctx, nil) }
 
 func (f *fakeAPI) PullImage(ctx context.Context, p rpc.ImagePullParams, report model.Report) (model.Image, error) {

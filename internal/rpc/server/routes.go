@@ -35,6 +35,7 @@ const (
 func routes(api rpc.API) []route {
 	return []route{
 		call("system.version", "Version", "What the daemon is and where it keeps its state", noParams(api.Version)),
+		call("system.settings", "Settings", "What the daemon was started with", noParams(api.Settings)),
 		call("system.shutdown", "Shutdown", "End the daemon; running VMs go on", noResult(api.Shutdown)),
 
 		long("image.pull", "PullImage", "Make a managed image of an OCI image", api.PullImage),

@@ -160,10 +160,14 @@ func (m *machine) executeWith(ctx context.Context, command string, arguments any
 // Kill implements vmm.Machine.
 func (m *machine) Kill(ctx context.Context) error {
 	m.killed.Store(true)
-	if err := m.process.Signal(unix.SIGKILL); err != nil && !errors.Is(err, proc.ErrGone) {
+	err := m.process.Signal(unix.SIGKILL)
+	switch {
+	case errors.Is(m.unusable(), vmm.ErrGone):
+		return nil // whoever saw the end first may have closed the machine already
+	case err != nil && !errors.Is(err, proc.ErrGone):
 		return err
 	}
-	_, err := m.Wait(ctx)
+	_, err = m.Wait(ctx)
 	return err
 }
 
