@@ -32,7 +32,7 @@ func newRootCommand(a *app) *cobra.Command {
 
 	addGroup(root, "vm", "VMs (the same below 'banger vm'):", vmVerbs(a)...)
 	addGroup(root, "nouns", "Nouns:",
-		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newOperationCommand(a), newConfigCommand(a), newSystemCommand(a))
+		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newVolumeCommand(a), newOperationCommand(a), newConfigCommand(a), newSystemCommand(a))
 	addGroup(root, "self", "About banger:",
 		newVersionCommand(a), newEventsCommand(a), newCompletionCommand(a), newExitCodesTopic(), newDocsCommand(a))
 	return root
@@ -88,6 +88,13 @@ func newKernelCommand(a *app) *cobra.Command {
 		newKernelListCommand(a), newKernelPullCommand(a), newKernelImportCommand(a),
 		newKernelShowCommand(a), newKernelDefaultCommand(a), newKernelPushCommand(a), newKernelDeleteCommand(a),
 		newKernelPruneCommand(a),
+	})
+}
+
+func newVolumeCommand(a *app) *cobra.Command {
+	return newNoun("volume", "volumes", "keep disks that VMs mount", "  banger volume list", []*cobra.Command{
+		newVolumeCreateCommand(a), newVolumeListCommand(a), newVolumeShowCommand(a),
+		newVolumeDeleteCommand(a), newVolumePruneCommand(a), newVolumeResizeCommand(a),
 	})
 }
 

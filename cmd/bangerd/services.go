@@ -22,6 +22,7 @@ import (
 	"banger/internal/vm"
 	"banger/internal/vmm"
 	"banger/internal/vmm/qemu"
+	"banger/internal/volume"
 )
 
 // services are the parts of the daemon that this program opens.
@@ -30,6 +31,8 @@ type services struct {
 	kernels    *kernelcat.Service
 	images     *image.Service
 	vms        *vm.Service
+	volumes    *volume.Service
+	db         *store.Store
 	driver     vmm.Driver
 	accel      *accelerator
 	trimmer    *daemon.Trimmer
@@ -40,6 +43,7 @@ type services struct {
 func openServices(set settings, db *store.Store, log *slog.Logger) (*services, error) {
 	paths := set.paths
 	s := &services{
+		db:      db,
 		driver:  qemu.New(qemu.Config{Accel: set.accel, ProbeCache: paths.KVMVerdict()}),
 		accel:   &accelerator{},
 		trimmer: &daemon.Trimmer{},
@@ -79,11 +83,13 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Version:    version,
 		Log:        log,
 	})
+	s.volumes = volume.New(volume.Config{Dir: paths.Volumes(), Store: db, Operations: s.operations, Log: log})
 	s.vms = vm.New(vm.Config{
 		Paths:   paths,
 		Store:   db,
 		Images:  s.images,
 		Kernels: s.kernels,
+		Volumes: db,
 		Ops:     s.operations,
 		Events:  s.events,
 		Drivers: []vmm.Driver{s.driver},
@@ -114,6 +120,7 @@ func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 		Images:     s.images,
 		Kernels:    s.kernels,
 		VMs:        s.vms,
+		Volumes:    s.volumes,
 		Operations: s.operations,
 		Events:     s.events,
 		Version:    versionInfo(set.paths),
@@ -123,7 +130,9 @@ func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 			{What: "operations", Do: s.operations.Recover},
 			{What: "kernels", Do: s.kernels.Recover},
 			{What: "images", Do: s.images.Recover},
+			{What: "volumes", Do: s.volumes.Recover},
 			{What: "VMs", Do: s.vms.Recover},
+			{What: "volumes of VMs", Do: s.db.ReleaseIdleVolumes},
 		},
 		LetGo: s.vms.LetGo,
 		Log:   log,

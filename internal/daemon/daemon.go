@@ -22,6 +22,7 @@ type Parts struct {
 	Images     rpc.ImageAPI
 	Kernels    rpc.KernelAPI
 	VMs        rpc.VMAPI
+	Volumes    rpc.VolumeAPI
 	Operations *operation.Service
 	Events     rpc.EventAPI
 	Version    model.VersionInfo
@@ -47,6 +48,7 @@ type Daemon struct {
 	rpc.ImageAPI
 	rpc.KernelAPI
 	rpc.VMAPI
+	rpc.VolumeAPI
 	rpc.OperationAPI
 	rpc.EventAPI
 
@@ -64,6 +66,7 @@ func New(parts Parts) *Daemon {
 		ImageAPI:     parts.Images,
 		KernelAPI:    parts.Kernels,
 		VMAPI:        parts.VMs,
+		VolumeAPI:    parts.Volumes,
 		OperationAPI: parts.Operations,
 		EventAPI:     parts.Events,
 		parts:        parts,

@@ -14,6 +14,7 @@ type API interface {
 	ImageAPI
 	KernelAPI
 	VMAPI
+	VolumeAPI
 	OperationAPI
 	EventAPI
 }

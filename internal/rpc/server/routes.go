@@ -82,6 +82,13 @@ func routes(api rpc.API) []route {
 		socket("vm.exec", "ExecVM", "Run a process in a VM", api.ExecVM, func(p rpc.VMExecParams) bool { return p.Stdin }),
 		socket("vm.run", "RunVM", "Make a VM for one process", api.RunVM, func(p rpc.VMRunParams) bool { return p.Stdin }),
 
+		call("volume.create", "CreateVolume", "Make an empty volume", api.CreateVolume),
+		call("volume.list", "ListVolumes", "All volumes, oldest first", noParams(api.ListVolumes)),
+		call("volume.show", "ShowVolume", "One volume", api.ShowVolume),
+		call("volume.delete", "DeleteVolume", "Delete a volume that no VM uses", api.DeleteVolume),
+		call("volume.prune", "PruneVolumes", "Delete the volumes that no VM uses", api.PruneVolumes),
+		call("volume.resize", "ResizeVolume", "Make a volume larger", api.ResizeVolume),
+
 		call("operation.list", "ListOperations", "Long calls, under way and past, oldest first", noParams(api.ListOperations)),
 		call("operation.show", "ShowOperation", "One long call", api.ShowOperation),
 		long("operation.watch", "WatchOperation", "Report what a long call does until it ends", api.WatchOperation),
