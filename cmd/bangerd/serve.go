@@ -63,7 +63,7 @@ func serve(ctx context.Context, set settings, logTo io.Writer, ready func()) (er
 	var probing sync.WaitGroup
 	defer probing.Wait()
 	defer cancel()
-	return daemon.New(svc.parts(paths, log)).Serve(ctx, l, func() {
+	return daemon.New(svc.parts(set, log)).Serve(ctx, l, func() {
 		log.Info("ready", "socket", paths.Socket(), "version", version, "pid", os.Getpid())
 		ready()
 		probing.Go(func() { svc.accel.find(ctx, svc.driver) })

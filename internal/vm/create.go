@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"banger/internal/disk"
 	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/operation"
@@ -179,16 +178,6 @@ func (s *Service) cloneRoot(ctx context.Context, vm model.VM, img model.Image) (
 	if err := failpoint.Hit(ctx, "vm.create/directory"); err != nil {
 		return "", err
 	}
-	driver, err := s.pickDriver(ctx, vm.Spec.Driver)
-	if err != nil {
-		return "", err
-	}
-	clone, err := disk.Clone(ctx, filepath.Join(img.Dir, model.RootfsFile), vm.Dir, disk.Options{
-		SizeBytes:    vm.Spec.DiskBytes,
-		AllowOverlay: driver.features.Overlays,
-	})
-	if err != nil {
-		return "", err
-	}
-	return clone.Method, nil
+	clone, err := s.cloneImage(ctx, vm, img, vm.Spec.DiskBytes, "")
+	return clone.Method, err
 }
