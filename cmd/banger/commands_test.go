@@ -107,6 +107,7 @@ var jsonArgs = map[string]string{
 	"kernel default": "", "kernel push": "debian-12 127.0.0.1:5000/k", "kernel prune": "--dry-run",
 	"kernel show": "debian-12", "kernel delete": "debian-12",
 	"operation list": "", "operation show": "4f1c", "operation watch": "4f1c", "operation cancel": "4f1c",
+	"doctor": "--fix", "system check": "", "system df": "", "system prune": "",
 	"config show": "", "system version": "", "system shutdown": "", "version": "", "completion": "bash", "docs": "",
 }
 

@@ -8,6 +8,7 @@ import (
 	"runtime"
 
 	"banger/internal/daemon"
+	"banger/internal/doctor"
 	"banger/internal/image"
 	"banger/internal/imagepull"
 	"banger/internal/kernelcat"
@@ -30,6 +31,7 @@ type services struct {
 	driver     vmm.Driver
 	accel      *accelerator
 	trimmer    *daemon.Trimmer
+	health     *doctor.Service
 }
 
 // openServices makes the services, each of what it needs of the others.
@@ -85,6 +87,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 
 		BootTimeout: set.bootTimeout,
 	})
+	s.health = doctor.New(doctor.Config{Paths: paths, Store: db, VMs: s.vms, Driver: s.driver, Running: s.operations.Running})
 	return s, nil
 }
 
@@ -96,6 +99,7 @@ func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 		Kernels:    s.kernels,
 		VMs:        s.vms,
 		Operations: s.operations,
+		Health:     s.health,
 		Version:    versionInfo(set.paths),
 		Settings:   set.told,
 		Accel:      s.accel.known,
