@@ -95,7 +95,7 @@ func describeFile(path string) (string, error) {
 		return "", err
 	}
 	sum := sha256.New()
-	size, links := st.Size, uint64(st.Nlink)
+	size, links := st.Size, st.Nlink
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
 		f, err := os.Open(path)

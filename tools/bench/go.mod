@@ -1,6 +1,6 @@
 module banger/tools/bench
 
-go 1.26.0
+go 1.26.8
 
 tool (
 	github.com/Microsoft/hcsshim/cmd/tar2ext4
