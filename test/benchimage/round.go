@@ -35,7 +35,7 @@ type way struct {
 // round measures every way once, the ways taking turns between rounds. The
 // first round also compares what they made.
 func (b *bench) round(ctx context.Context, first bool) (err error) {
-	dir, err := os.MkdirTemp("build", "bench-image-")
+	dir, err := os.MkdirTemp("build", ".bench-image-") // hidden: go would look into the trees for packages
 	if err != nil {
 		return err
 	}
