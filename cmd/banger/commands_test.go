@@ -104,6 +104,7 @@ var jsonArgs = map[string]string{
 	"image cache list": "", "image cache prune": "", "image cache verify": "",
 	"kernel list": "", "kernel pull": "", "kernel import": "--kernel-path f mine",
 	"kernel default": "", "kernel push": "debian-12 127.0.0.1:5000/k", "kernel prune": "--dry-run",
+	"kernel build": "", "kernel test": "",
 	"kernel show": "debian-12", "kernel delete": "debian-12",
 	"operation list": "", "operation show": "4f1c", "operation watch": "4f1c", "operation cancel": "4f1c",
 	"system version": "", "system shutdown": "", "version": "", "completion": "bash", "docs": "",

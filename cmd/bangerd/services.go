@@ -10,6 +10,7 @@ import (
 	"banger/internal/daemon"
 	"banger/internal/image"
 	"banger/internal/imagepull"
+	"banger/internal/kernelboot"
 	"banger/internal/kernelcat"
 	"banger/internal/kernelcat/apt"
 	"banger/internal/kernelcat/artifact"
@@ -25,6 +26,7 @@ import (
 type services struct {
 	operations *operation.Service
 	kernels    *kernelcat.Service
+	tester     *kernelboot.Tester
 	images     *image.Service
 	vms        *vm.Service
 	driver     vmm.Driver
@@ -45,6 +47,9 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 	if err != nil {
 		return nil, err
 	}
+	s.tester = kernelboot.New(kernelboot.Config{
+		Driver: s.driver, AgentPath: agent, Dir: paths.KernelTests(), RunDir: paths.KernelTestRuns(), BootTimeout: set.bootTimeout,
+	})
 	s.kernels, err = kernelcat.New(kernelcat.Config{
 		Paths:      paths,
 		Store:      db,
@@ -54,6 +59,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		CatalogDir: paths.KernelCatalog(),
 		Registry:   set.kernelRegistry,
 		Artifacts:  artifact.NewClient(),
+		Tester:     s.tester,
 		Users:      kernelUsers(db),
 	})
 	if err != nil {
@@ -100,6 +106,7 @@ func (s *services) parts(paths model.Paths, log *slog.Logger) daemon.Parts {
 		Accel:      s.accel.known,
 		Recovery: []daemon.RecoveryStep{
 			{What: "operations", Do: s.operations.Recover},
+			{What: "kernel tests", Do: s.tester.Recover},
 			{What: "kernels", Do: s.kernels.Recover},
 			{What: "images", Do: s.images.Recover},
 			{What: "VMs", Do: s.vms.Recover},
