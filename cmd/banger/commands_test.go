@@ -100,6 +100,7 @@ func TestExamplesParse(t *testing.T) {
 var jsonArgs = map[string]string{
 	"run": "debian echo hi", "create": "", "start": "a", "stop": "a", "kill": "b", "restart": "a",
 	"delete": "a", "list": "", "show": "a", "logs": "a", "exec": "a echo hi",
+	"resize": "a --disk 4G", "reset": "a", "rebase": "a debian",
 	"image pull": "alpine", "image list": "", "image show": "img", "image diff": "img img", "image delete": "img",
 	"image cache list": "", "image cache prune": "", "image cache verify": "",
 	"kernel list": "", "kernel pull": "", "kernel import": "--kernel-path f mine",
@@ -107,7 +108,7 @@ var jsonArgs = map[string]string{
 	"kernel build": "", "kernel test": "",
 	"kernel show": "debian-12", "kernel delete": "debian-12",
 	"operation list": "", "operation show": "4f1c", "operation watch": "4f1c", "operation cancel": "4f1c",
-	"system version": "", "system shutdown": "", "version": "", "completion": "bash", "docs": "",
+	"config show": "", "system version": "", "system shutdown": "", "version": "", "completion": "bash", "docs": "",
 }
 
 // TestEveryCommandPrintsOneJSONValue runs every verb with --json.

@@ -32,7 +32,7 @@ func newRootCommand(a *app) *cobra.Command {
 
 	addGroup(root, "vm", "VMs (the same below 'banger vm'):", vmVerbs(a)...)
 	addGroup(root, "nouns", "Nouns:",
-		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newOperationCommand(a), newSystemCommand(a))
+		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newOperationCommand(a), newConfigCommand(a), newSystemCommand(a))
 	addGroup(root, "self", "About banger:",
 		newVersionCommand(a), newCompletionCommand(a), newExitCodesTopic(), newDocsCommand(a))
 	return root
@@ -65,6 +65,7 @@ func vmVerbs(a *app) []*cobra.Command {
 		newVMRunCommand(a), newVMCreateCommand(a), newVMStartCommand(a), newVMStopCommand(a),
 		newVMKillCommand(a), newVMRestartCommand(a), newVMDeleteCommand(a), newVMListCommand(a),
 		newVMShowCommand(a), newVMLogsCommand(a), newVMExecCommand(a),
+		newVMResizeCommand(a), newVMResetCommand(a), newVMRebaseCommand(a),
 	}
 }
 

@@ -73,7 +73,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Dir:        paths.Images(),
 		Store:      db,
 		Operations: s.operations,
-		Puller:     imagepull.New(imagepull.Config{Cache: cache}),
+		Puller:     imagepull.New(pullConfig(set.config.Image, cache)),
 		Cache:      cache,
 		Kernels:    s.kernels,
 		Users:      imageUsers(db),
@@ -96,13 +96,14 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 
 // parts are the services as the daemon wants them, and the order in which
 // they recover: what a VM is made of before the VMs.
-func (s *services) parts(paths model.Paths, log *slog.Logger) daemon.Parts {
+func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 	return daemon.Parts{
 		Images:     s.images,
 		Kernels:    s.kernels,
 		VMs:        s.vms,
 		Operations: s.operations,
-		Version:    versionInfo(paths),
+		Version:    versionInfo(set.paths),
+		Settings:   set.told,
 		Accel:      s.accel.known,
 		Recovery: []daemon.RecoveryStep{
 			{What: "operations", Do: s.operations.Recover},

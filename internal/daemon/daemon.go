@@ -24,6 +24,7 @@ type Parts struct {
 	VMs        rpc.VMAPI
 	Operations *operation.Service
 	Version    model.VersionInfo
+	Settings   model.Settings
 	Accel      func() string // what VMs run on, "" until it is known; may be nil
 	// Recovery is done in this order before the first call is answered.
 	Recovery []RecoveryStep
@@ -76,6 +77,9 @@ func (d *Daemon) Version(context.Context) (model.VersionInfo, error) {
 	}
 	return info, nil
 }
+
+// Settings implements rpc.API.
+func (d *Daemon) Settings(context.Context) (model.Settings, error) { return d.parts.Settings, nil }
 
 // Shutdown implements rpc.API: Serve returns soon after.
 func (d *Daemon) Shutdown(context.Context) error {

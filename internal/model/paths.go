@@ -8,6 +8,7 @@ import (
 // Paths are the directories that banger keeps things in. Every name on disk
 // is made here, so that the layout can be read in one place:
 //
+//	Config/config.toml             settings
 //	Config/kernels.d/*.json        the user's own catalogs of kernels
 //	State/banger.db                SQLite
 //	State/daemon.lock              held by the one daemon of this state
@@ -17,7 +18,7 @@ import (
 //	State/kernels/<name>/          vmlinux, modules/, initrd, manifest.json
 //	State/kernels/<name>.staging/  being made; swept at start
 //	State/kernels/.default         name of the kernel that was chosen as the default
-//	State/vms/<id>/                root.ext4 or root.qcow2, console.log
+//	State/vms/<id>/                root*.ext4 or root*.qcow2, work.ext4, console.log
 //	Cache/oci/                     verified blobs in OCI image layout
 //	Cache/initramfs/<key>.cpio     one for each kernel and agent
 //	Cache/kernel-build/<name>/     of a kernel that is being built; can be gone on with
@@ -79,6 +80,9 @@ func DefaultPaths(getenv func(string) string, uid int) (Paths, error) {
 	}
 	return p, nil
 }
+
+// ConfigFile holds the daemon's settings.
+func (p Paths) ConfigFile() string { return filepath.Join(p.Config, "config.toml") }
 
 // DB is the database file.
 func (p Paths) DB() string { return filepath.Join(p.State, "banger.db") }

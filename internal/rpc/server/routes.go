@@ -35,6 +35,7 @@ const (
 func routes(api rpc.API) []route {
 	return []route{
 		call("system.version", "Version", "What the daemon is and where it keeps its state", noParams(api.Version)),
+		call("system.settings", "Settings", "What the daemon was started with", noParams(api.Settings)),
 		call("system.shutdown", "Shutdown", "End the daemon; running VMs go on", noResult(api.Shutdown)),
 
 		long("image.pull", "PullImage", "Make a managed image of an OCI image", api.PullImage),
@@ -66,6 +67,9 @@ func routes(api rpc.API) []route {
 		call("vm.kill", "KillVM", "End a VM at once", api.KillVM),
 		long("vm.restart", "RestartVM", "Stop a VM and start it again", api.RestartVM),
 		long("vm.delete", "DeleteVM", "Delete a VM and its disks", api.DeleteVM),
+		long("vm.resize", "ResizeVM", "Make disks of a VM larger", api.ResizeVM),
+		long("vm.reset", "ResetVM", "Make the root disk of a VM anew", api.ResetVM),
+		long("vm.rebase", "RebaseVM", "Make the root disk of a VM anew from another image", api.RebaseVM),
 		call("vm.list", "ListVMs", "All VMs, oldest first", noParams(api.ListVMs)),
 		call("vm.summaries", "ListVMSummaries", "What a list shows of all VMs, oldest first", noParams(api.ListVMSummaries)),
 		call("vm.show", "ShowVM", "One VM", api.ShowVM),
