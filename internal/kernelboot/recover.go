@@ -2,11 +2,14 @@ package kernelboot
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/google/renameio/v2"
 
 	"banger/internal/vmm"
 )
@@ -25,6 +28,31 @@ func (t *Tester) Recover(ctx context.Context) error {
 	return errors.Join(append(failed, os.RemoveAll(t.cfg.Dir))...)
 }
 
+// recordFile is the driver's record of a test's machine, beside its disk.
+const recordFile = "record.json"
+
+// keepRecord writes down which process a test's machine is.
+func (t *Tester) keepRecord(rec vmm.Record) error {
+	text, err := json.Marshal(rec)
+	if err != nil {
+		return err
+	}
+	return renameio.WriteFile(filepath.Join(t.cfg.Dir, rec.Generation, recordFile), text, 0o600)
+}
+
+// record returns what is known of a test's machine. Of a daemon that died as
+// it started the machine there is no record: the driver then finds the
+// process by the run directory.
+func (t *Tester) record(generation, driver string) vmm.Record {
+	rec := vmm.Record{ID: vmID, Generation: generation, Driver: driver, RunDir: filepath.Join(t.cfg.RunDir, generation)}
+	text, err := os.ReadFile(filepath.Join(t.cfg.Dir, generation, recordFile))
+	var kept vmm.Record
+	if err == nil && json.Unmarshal(text, &kept) == nil {
+		rec.Process = kept.Process
+	}
+	return rec
+}
+
 // end kills the machine of one test, when there is one, and removes its run
 // directory once it is certain to be gone.
 func (t *Tester) end(ctx context.Context, generation string) error {
@@ -33,7 +61,7 @@ func (t *Tester) end(ctx context.Context, generation string) error {
 	if err != nil {
 		return nil // nothing can be told without the driver: the next start tries again
 	}
-	m, err := t.cfg.Driver.Attach(ctx, vmm.Record{ID: vmID, Generation: generation, Driver: features.Driver, RunDir: run})
+	m, err := t.cfg.Driver.Attach(ctx, t.record(generation, features.Driver))
 	if errors.Is(err, vmm.ErrGone) {
 		return os.RemoveAll(run)
 	}

@@ -93,6 +93,9 @@ func (t *Tester) boot(ctx context.Context, spec vmm.Spec, found *model.KernelTes
 	defer func() { // the caller may be gone
 		err = errors.Join(err, m.Kill(context.WithoutCancel(ctx)), m.Close())
 	}()
+	if err := t.keepRecord(m.Record()); err != nil {
+		return fmt.Errorf("recording the test's machine: %w", err)
+	}
 	limited, cancel := context.WithTimeout(ctx, t.cfg.BootTimeout)
 	defer cancel()
 	go func() { // a machine that has ended will never answer
