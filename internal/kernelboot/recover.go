@@ -59,7 +59,7 @@ func (t *Tester) end(ctx context.Context, generation string) error {
 	run := filepath.Join(t.cfg.RunDir, generation)
 	features, err := t.cfg.Driver.Features(ctx)
 	if err != nil {
-		return nil // nothing can be told without the driver: the next start tries again
+		return nil //nolint:nilerr // without the driver nothing can be told: the next start tries again
 	}
 	m, err := t.cfg.Driver.Attach(ctx, t.record(generation, features.Driver))
 	if errors.Is(err, vmm.ErrGone) {

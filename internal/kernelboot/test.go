@@ -106,7 +106,7 @@ func (t *Tester) boot(ctx context.Context, spec vmm.Spec, found *model.KernelTes
 	if err != nil {
 		return t.bootError(ctx, spec, err)
 	}
-	defer agent.Close() //nolint:errcheck // the machine is killed
+	defer agent.Close() // the machine is killed
 	found.BootMillis, found.Release = time.Since(began).Milliseconds(), hello.Kernel
 	if err := agent.Configure(limited, testGuest()); err != nil {
 		return t.bootError(ctx, spec, err)

@@ -39,7 +39,7 @@ func (s *Service) TestKernel(ctx context.Context, p rpc.KernelTestParams, report
 	if s.cfg.Tester == nil {
 		return model.Kernel{}, model.Errorf(model.CodeUnsupported, "kernels cannot be tested here")
 	}
-	k, err := s.ShowKernel(ctx, rpc.NameParams{Name: p.Name})
+	k, err := s.ShowKernel(ctx, rpc.NameParams(p))
 	if err != nil {
 		return model.Kernel{}, err
 	}

@@ -23,7 +23,7 @@ func nftables() (string, error) {
 	if err != nil {
 		return "", os.NewSyscallError("socket", err)
 	}
-	defer unix.Close(fd) //nolint:errcheck // nothing was written
+	defer unix.Close(fd) // nothing was written
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: answerLimit}); err != nil {
 		return "", os.NewSyscallError("setsockopt", err)
 	}

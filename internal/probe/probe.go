@@ -138,7 +138,7 @@ func tun() (string, error) {
 	if err != nil {
 		return "", &os.PathError{Op: "open", Path: node, Err: err}
 	}
-	defer unix.Close(fd) //nolint:errcheck // the interface goes with it
+	defer unix.Close(fd) // the interface goes with it
 	ifr, err := unix.NewIfreq("probe0")
 	if err != nil {
 		return "", err
