@@ -107,6 +107,7 @@ var jsonArgs = map[string]string{
 	"image cache list": "", "image cache prune": "", "image cache verify": "",
 	"kernel list": "", "kernel pull": "", "kernel import": "--kernel-path f mine",
 	"kernel default": "", "kernel push": "debian-12 127.0.0.1:5000/k", "kernel prune": "--dry-run",
+	"kernel build": "", "kernel test": "",
 	"kernel show": "debian-12", "kernel delete": "debian-12",
 	"volume create": "logs", "volume list": "", "volume show": "data", "volume delete": "data",
 	"volume prune": "--force", "volume resize": "data --size 20G",

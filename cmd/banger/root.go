@@ -87,7 +87,7 @@ func newKernelCommand(a *app) *cobra.Command {
 	return newNoun("kernel", "kernels", "pull and keep kernels", "  banger kernel list --available", []*cobra.Command{
 		newKernelListCommand(a), newKernelPullCommand(a), newKernelImportCommand(a),
 		newKernelShowCommand(a), newKernelDefaultCommand(a), newKernelPushCommand(a), newKernelDeleteCommand(a),
-		newKernelPruneCommand(a),
+		newKernelPruneCommand(a), newKernelBuildCommand(a), newKernelTestCommand(a),
 	})
 }
 

@@ -59,6 +59,8 @@ func routes(api rpc.API) []route {
 		call("kernel.catalog", "ListCatalog", "The kernels that can be pulled", noParams(api.ListCatalog)),
 		call("kernel.show", "ShowKernel", "One kernel", api.ShowKernel),
 		call("kernel.delete", "DeleteKernel", "Delete a kernel that nothing needs", api.DeleteKernel),
+		long("kernel.build", "BuildKernel", "Build a kernel from source", api.BuildKernel),
+		long("kernel.test", "TestKernel", "Boot a kernel and try what it can do", api.TestKernel),
 		call("kernel.default", "DefaultKernel", "The default kernel, or another choice of it", api.DefaultKernel),
 		long("kernel.push", "PushKernel", "Write a kernel to a registry", api.PushKernel),
 		call("kernel.prune", "PruneKernels", "Delete the kernels that nothing needs", api.PruneKernels),
