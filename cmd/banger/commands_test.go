@@ -100,7 +100,7 @@ func TestExamplesParse(t *testing.T) {
 var jsonArgs = map[string]string{
 	"run": "debian echo hi", "create": "", "start": "a", "stop": "a", "kill": "b", "restart": "a",
 	"delete": "a", "list": "", "show": "a", "logs": "a", "exec": "a echo hi",
-	"image pull": "alpine", "image list": "", "image show": "img", "image diff": "img img", "image delete": "img",
+	"image pull": "alpine", "image import": "f", "image list": "", "image show": "img", "image diff": "img img", "image delete": "img",
 	"image cache list": "", "image cache prune": "", "image cache verify": "",
 	"kernel list": "", "kernel pull": "", "kernel import": "--kernel-path f mine",
 	"kernel default": "", "kernel push": "debian-12 127.0.0.1:5000/k", "kernel prune": "--dry-run",
