@@ -23,6 +23,7 @@ type Parts struct {
 	Kernels    rpc.KernelAPI
 	VMs        rpc.VMAPI
 	Operations *operation.Service
+	Events     rpc.EventAPI
 	Version    model.VersionInfo
 	Settings   model.Settings
 	Accel      func() string // what VMs run on, "" until it is known; may be nil
@@ -47,6 +48,7 @@ type Daemon struct {
 	rpc.KernelAPI
 	rpc.VMAPI
 	rpc.OperationAPI
+	rpc.EventAPI
 
 	parts Parts
 	stop  func() // closes stopped, once
@@ -63,6 +65,7 @@ func New(parts Parts) *Daemon {
 		KernelAPI:    parts.Kernels,
 		VMAPI:        parts.VMs,
 		OperationAPI: parts.Operations,
+		EventAPI:     parts.Events,
 		parts:        parts,
 		stop:         sync.OnceFunc(func() { close(stopped) }),
 		ended:        stopped,

@@ -15,6 +15,7 @@ type API interface {
 	KernelAPI
 	VMAPI
 	OperationAPI
+	EventAPI
 }
 
 // SystemAPI is about the daemon itself.

@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"banger/internal/model"
-	"banger/internal/rpc/protocol"
 )
 
 // none is the parameters or the result of an operation that has none.
@@ -149,6 +148,21 @@ func (c *Client) ListVMSummaries(ctx context.Context) ([]model.VMSummary, error)
 	return invoke[[]model.VMSummary](ctx, c, "vm.summaries", none{})
 }
 
+// ResizeVM implements API.
+func (c *Client) ResizeVM(ctx context.Context, p VMResizeParams, report model.Report) (model.VM, error) {
+	return follow[model.VM](ctx, c, "vm.resize", p, report)
+}
+
+// ResetVM implements API.
+func (c *Client) ResetVM(ctx context.Context, p VMResetParams, report model.Report) (model.VM, error) {
+	return follow[model.VM](ctx, c, "vm.reset", p, report)
+}
+
+// RebaseVM implements API.
+func (c *Client) RebaseVM(ctx context.Context, p VMRebaseParams, report model.Report) (model.VM, error) {
+	return follow[model.VM](ctx, c, "vm.rebase", p, report)
+}
+
 // ListVMs implements API.
 func (c *Client) ListVMs(ctx context.Context) ([]model.VM, error) {
 	return invoke[[]model.VM](ctx, c, "vm.list", none{})
@@ -161,19 +175,7 @@ func (c *Client) ShowVM(ctx context.Context, p NameParams) (model.VM, error) {
 
 // LogsVM implements API.
 func (c *Client) LogsVM(ctx context.Context, p VMLogsParams, w io.Writer) error {
-	const verb = "vm.logs"
-	resp, err := c.post(ctx, verb, p, "application/octet-stream")
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(w, resp.Body); err != nil {
-		return broken(ctx, verb, err)
-	}
-	if trailer := resp.Trailer.Get(protocol.ErrorTrailer); trailer != "" {
-		return readError(verb, []byte(trailer))
-	}
-	return nil
+	return c.stream(ctx, "vm.logs", p, w)
 }
 
 // ExecVM implements API. One Read of Stdin may be under way after it returns.

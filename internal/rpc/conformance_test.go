@@ -38,10 +38,12 @@ func apiCalls() []apiCall {
 	create := rpc.VMCreateParams{Image: "debian", Name: "web", CPUs: 2, Network: model.NetUser, Env: []string{"A=\x01ü"},
 		Labels: map[string]string{"a": "b"}, Entrypoint: []string{}, Driver: "qemu", Start: true}
 	stop, del := rpc.VMStopParams{Name: "web", GraceSeconds: &two}, rpc.VMDeleteParams{Name: "web", Force: true}
+	resize, reset := rpc.VMResizeParams{Name: "web", DiskBytes: 1 << 40}, rpc.VMResetParams{Name: "web", Force: true}
+	rebase := rpc.VMRebaseParams{Name: "web", Image: "debian:13", Pull: "never"}
 	logs := rpc.VMLogsParams{Name: "web", Tail: 5}
 	exec := rpc.VMExecParams{Name: "web", Argv: []string{"exit", "7"}, Size: &model.WinSize{Rows: 24, Cols: 80}}
 	run := rpc.VMRunParams{Create: create, Argv: []string{"exit", "9"}}
-	return []apiCall{
+	return append(lifeCalls(), []apiCall{
 		{"Version", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Version(ctx) }, model.VersionInfo{Version: "1.2.3", PID: 7}, false},
 		{"Settings", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Settings(ctx) }, fakeSettings(), false},
 		{"Shutdown", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return nil, a.Shutdown(ctx) }, nil, false},
@@ -81,6 +83,9 @@ func apiCalls() []apiCall {
 		{"StopVM", stop, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.StopVM(ctx, stop, r) }, fakeVM("web"), true},
 		{"KillVM", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.KillVM(ctx, name) }, fakeVM("web"), false},
 		{"RestartVM", stop, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.RestartVM(ctx, stop, r) }, fakeVM("web"), true},
+		{"ResizeVM", resize, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.ResizeVM(ctx, resize, r) }, fakeVM("web"), true},
+		{"ResetVM", reset, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.ResetVM(ctx, reset, r) }, fakeVM("web"), true},
+		{"RebaseVM", rebase, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.RebaseVM(ctx, rebase, r) }, fakeVM("web"), true},
 		{"DeleteVM", del, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.DeleteVM(ctx, del, r) }, fakeVM("web"), true},
 		{"ListVMSummaries", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListVMSummaries(ctx) }, []model.VMSummary{{ID: "v"}}, false},
 		{"ListVMs", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListVMs(ctx) }, []model.VM{fakeVM("v")}, false},
@@ -100,7 +105,7 @@ func apiCalls() []apiCall {
 		{"ShowOperation", id, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowOperation(ctx, id) }, fakeOp("0f"), false},
 		{"WatchOperation", id, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.WatchOperation(ctx, id, r) }, fakeOp("0f"), true},
 		{"CancelOperation", id, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.CancelOperation(ctx, id) }, fakeOp("0f"), false},
-	}
+	}...)
 }
 
 // overBoth runs test against the fake itself and through a socket.

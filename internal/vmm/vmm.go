@@ -31,6 +31,9 @@ type Machine interface {
 	Dial(ctx context.Context) (net.Conn, error)
 	Pause(ctx context.Context) error
 	Resume(ctx context.Context) error
+	// ResizeDisk makes the i-th disk of the Spec larger while the guest runs;
+	// the guest sees it soon after. The caller knows that it is larger.
+	ResizeDisk(ctx context.Context, i int, sizeBytes int64) error
 	// Kill ends the process at once and returns when it is gone.
 	Kill(ctx context.Context) error
 	// Wait returns when the process is gone.
@@ -62,8 +65,9 @@ type Spec struct {
 	MemoryMiB  int
 	Disks      []Disk // in order: vda, vdb, ...
 	Network    model.NetworkMode
-	MAC        string // aa:bb:cc:dd:ee:ff, of the one card
-	Console    string // file that the serial console is appended to
+	MAC        string   // aa:bb:cc:dd:ee:ff, of the one card
+	Console    string   // file that the serial console is appended to
+	Cgroups    []string // directories of the control groups that the process joins
 }
 
 // Disk is one virtio block device.

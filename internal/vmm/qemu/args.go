@@ -99,7 +99,7 @@ func optionValue(s string) string { return strings.ReplaceAll(s, ",", ",,") }
 // diskArgs are the i-th disk. The block nodes are given as JSON, which has no
 // place for options in file names, and no format is ever probed.
 func diskArgs(i int, d vmm.Disk) []string {
-	id := fmt.Sprintf("disk%d", i)
+	id := diskNode(i)
 	node := blockNode{Driver: "raw", NodeName: id, ReadOnly: d.ReadOnly, Discard: "unmap", File: fileNode(d.Path, d.ReadOnly)}
 	if d.Format == vmm.Qcow2 {
 		node.Driver = "qcow2"
@@ -110,6 +110,9 @@ func diskArgs(i int, d vmm.Disk) []string {
 		"-device", fmt.Sprintf("virtio-blk-device,drive=%s,serial=%s", id, id),
 	}
 }
+
+// diskNode is the name of the i-th disk's block node, and its serial number.
+func diskNode(i int) string { return fmt.Sprintf("disk%d", i) }
 
 // blockNode is a BlockdevOptions of QEMU's qapi/block-core.json.
 type blockNode struct {
