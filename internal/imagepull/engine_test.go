@@ -20,7 +20,7 @@ import (
 // fakeEngine serves a docker's API on a unix socket and returns the socket.
 func fakeEngine(t *testing.T, serve http.HandlerFunc) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "engine") // a socket's path is short
+	dir, err := os.MkdirTemp("", "engine") //nolint:usetesting // a socket's path is short
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,7 @@ func TestRealPodman(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("podman's storage in a directory of the test needs root")
 	}
-	dir, err := os.MkdirTemp("", "podman") // a socket's path is short
+	dir, err := os.MkdirTemp("", "podman") //nolint:usetesting // a socket's path is short
 	if err != nil {
 		t.Fatal(err)
 	}
