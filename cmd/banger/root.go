@@ -77,7 +77,7 @@ func newVMCommand(a *app) *cobra.Command {
 
 func newImageCommand(a *app) *cobra.Command {
 	return newNoun("image", "images", "pull and keep images", "  banger image list", []*cobra.Command{
-		newImagePullCommand(a), newImageListCommand(a), newImageShowCommand(a), newImageDiffCommand(a),
+		newImagePullCommand(a), newImageImportCommand(a), newImageListCommand(a), newImageShowCommand(a), newImageDiffCommand(a),
 		newImageDeleteCommand(a),
 		newImageCacheCommand(a),
 	})

@@ -43,6 +43,7 @@ func routes(api rpc.API) []route {
 		call("system.df", "DiskUsage", "What takes how much on disk", noParams(api.DiskUsage)),
 
 		long("image.pull", "PullImage", "Make a managed image of an OCI image", api.PullImage),
+		upload("image.import", "ImportImage", "Make a managed image of an archive that the client sends", api.ImportImage),
 		call("image.list", "ListImages", "All images, oldest first", noParams(api.ListImages)),
 		call("image.show", "ShowImage", "One image", api.ShowImage),
 		call("image.delete", "DeleteImage", "Delete an image that no VM uses", api.DeleteImage),
