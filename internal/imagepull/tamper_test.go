@@ -82,7 +82,7 @@ func (m *tamperer) run(t *testing.T, n int) {
 // pull tries to make a root filesystem with a cache of its own.
 func (m *tamperer) pull(t *testing.T, good bool, what string) {
 	t.Helper()
-	work, err := os.MkdirTemp(filepath.Dir(m.dir), "")
+	work, err := os.MkdirTemp(filepath.Dir(m.dir), "") //nolint:usetesting // ten thousand would be kept until the end
 	if err != nil {
 		t.Fatal(err)
 	}
