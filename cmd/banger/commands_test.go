@@ -101,6 +101,7 @@ var jsonArgs = map[string]string{
 	"run": "debian echo hi", "create": "", "start": "a", "stop": "a", "kill": "b", "restart": "a",
 	"delete": "a", "list": "", "show": "a", "logs": "a", "exec": "a echo hi",
 	"pause": "b", "resume": "b", "rename": "a c", "set": "-c 2 a", "wait": "a", "prune": "--force",
+	"stats": "--no-stream --interval 100ms", "top": "--interval 100ms", "health": "b", "ports": "b",
 	"events": "--no-follow --filter noun=vm", "system events": "--no-follow --filter noun=vm", // one event: each is a value
 	"image pull": "alpine", "image list": "", "image show": "img", "image diff": "img img", "image delete": "img",
 	"image cache list": "", "image cache prune": "", "image cache verify": "",

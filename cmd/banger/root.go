@@ -66,7 +66,8 @@ func vmVerbs(a *app) []*cobra.Command {
 		newVMKillCommand(a), newVMRestartCommand(a), newVMDeleteCommand(a), newVMListCommand(a),
 		newVMShowCommand(a), newVMLogsCommand(a), newVMExecCommand(a),
 		newVMPauseCommand(a), newVMResumeCommand(a), newVMWaitCommand(a), newVMSetCommand(a),
-		newVMRenameCommand(a), newVMPruneCommand(a),
+		newVMRenameCommand(a), newVMPruneCommand(a), newVMStatsCommand(a), newVMTopCommand(a),
+		newVMHealthCommand(a), newVMPortsCommand(a),
 	}
 }
 

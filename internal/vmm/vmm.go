@@ -31,6 +31,8 @@ type Machine interface {
 	Dial(ctx context.Context) (net.Conn, error)
 	Pause(ctx context.Context) error
 	Resume(ctx context.Context) error
+	// Usage measures what the process has used; ErrGone when it has ended.
+	Usage(ctx context.Context) (Usage, error)
 	// Kill ends the process at once and returns when it is gone.
 	Kill(ctx context.Context) error
 	// Wait returns when the process is gone.

@@ -96,10 +96,13 @@ func channelArgs(spec vmm.Spec) []string {
 // optionValue escapes s for one of QEMU's comma-separated option lists.
 func optionValue(s string) string { return strings.ReplaceAll(s, ",", ",,") }
 
+// diskNode is what the name of a disk's block node begins with.
+const diskNode = "disk"
+
 // diskArgs are the i-th disk. The block nodes are given as JSON, which has no
 // place for options in file names, and no format is ever probed.
 func diskArgs(i int, d vmm.Disk) []string {
-	id := fmt.Sprintf("disk%d", i)
+	id := diskNode + strconv.Itoa(i)
 	node := blockNode{Driver: "raw", NodeName: id, ReadOnly: d.ReadOnly, Discard: "unmap", File: fileNode(d.Path, d.ReadOnly)}
 	if d.Format == vmm.Qcow2 {
 		node.Driver = "qcow2"

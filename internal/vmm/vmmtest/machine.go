@@ -101,6 +101,14 @@ func (m *fakeMachine) Resume(context.Context) error {
 	return nil
 }
 
+// Usage implements vmm.Machine.
+func (m *fakeMachine) Usage(context.Context) (vmm.Usage, error) {
+	if err := m.state(); err != nil {
+		return vmm.Usage{}, err
+	}
+	return m.guest.use(), nil
+}
+
 // Kill implements vmm.Machine.
 func (m *fakeMachine) Kill(context.Context) error {
 	m.guest.end(vmm.ExitKilled, "killed by banger")
