@@ -103,12 +103,14 @@ var jsonArgs = map[string]string{
 	"pause": "b", "resume": "b", "rename": "a c", "set": "-c 2 a", "wait": "a", "prune": "--force",
 	"stats": "--no-stream --interval 100ms", "top": "--interval 100ms", "health": "b", "ports": "b",
 	"events": "--no-follow --filter noun=vm", "system events": "--no-follow --filter noun=vm", // one event: each is a value
+	"resize": "a --disk 4G", "reset": "a", "rebase": "a debian",
 	"image pull": "alpine", "image list": "", "image show": "img", "image diff": "img img", "image delete": "img",
 	"image cache list": "", "image cache prune": "", "image cache verify": "",
 	"kernel list": "", "kernel pull": "", "kernel import": "--kernel-path f mine",
+	"kernel default": "", "kernel push": "debian-12 127.0.0.1:5000/k", "kernel prune": "--dry-run",
 	"kernel show": "debian-12", "kernel delete": "debian-12",
 	"operation list": "", "operation show": "4f1c", "operation watch": "4f1c", "operation cancel": "4f1c",
-	"system version": "", "system shutdown": "", "version": "", "completion": "bash", "docs": "",
+	"config show": "", "system version": "", "system shutdown": "", "version": "", "completion": "bash", "docs": "",
 }
 
 // TestEveryCommandPrintsOneJSONValue runs every verb with --json.

@@ -7,6 +7,13 @@ import (
 	"banger/internal/rpc"
 )
 
+func (d *fakeDaemon) Settings(context.Context) (model.Settings, error) {
+	return model.Settings{File: "/home/u/.config/banger/config.toml", Settings: []model.Setting{
+		{Key: "image.layers", Value: "512", Default: "512", Origin: model.OriginDefault, Doc: "layers of one image"},
+		{Key: "image.token_hosts", Origin: model.OriginDefault, Doc: "token servers"},
+	}}, nil
+}
+
 // fakeTree is what every image holds, odd names among it.
 func fakeTree() []model.TreeEntry {
 	entry := func(path string, kind model.FileType, mode uint32, change func(*model.TreeEntry)) model.TreeEntry {

@@ -32,10 +32,12 @@ type fakeDaemon struct {
 	looks      int // calls of StatsVMs
 	down       bool
 	// last parameters seen, for tests of flags
-	run    rpc.VMRunParams
-	exec   rpc.VMExecParams
-	pull   rpc.ImagePullParams
-	imp    rpc.KernelImportParams
+	run  rpc.VMRunParams
+	exec rpc.VMExecParams
+	pull rpc.ImagePullParams
+	imp  rpc.KernelImportParams
+
+	kpull  rpc.KernelPullParams
 	stop   rpc.VMStopParams
 	set    rpc.VMSetParams
 	events rpc.EventsParams
@@ -173,10 +175,11 @@ func notFound(noun, name string) error {
 }
 
 func (d *fakeDaemon) PullKernel(ctx context.Context, p rpc.KernelPullParams, _ model.Report) (model.Kernel, error) {
-	if p.Name == "" {
+	if p.Name == "" && p.Ref == "" {
 		p.Name = "debian-12"
 	}
-	return d.ShowKernel(ctx, rpc.NameParams(p))
+	d.kpull = p
+	return d.ShowKernel(ctx, rpc.NameParams{Name: p.Name})
 }
 
 func (d *fakeDaemon) ImportKernel(_ context.Context, p rpc.KernelImportParams, _ model.Report) (model.Kernel, error) {

@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,7 +35,7 @@ func runKernelShow(ctx context.Context, a *app, args []string) error {
 	if err != nil {
 		return err
 	}
-	return showOne(a, kernel, kernel.Name, kernelFacts(kernel))
+	return showOne(a, kernel, kernel.Name, append(kernelFacts(kernel), testFacts(kernel.Test)...))
 }
 
 func kernelFacts(k model.Kernel) []fact {
@@ -43,12 +46,48 @@ func kernelFacts(k model.Kernel) []fact {
 		{"distro", k.Distro},
 		{"flavour", k.Flavour},
 		{"default", yesNo(k.Default)},
-		{"modules", yesNo(k.Modules)},
+		{"has", strings.Join(k.Has, ", ")},
+		{"modules", moduleCount(k)},
 		{"initrd", yesNo(k.Initrd)},
 		{"source", k.Source},
 		{"digest", k.Digest},
 		{"size", positiveSize(k.SizeBytes)},
 		{"directory", k.Dir},
+		{"config", k.Config},
 		{"created", formatTime(k.CreatedAt)},
 	}
+}
+
+func moduleCount(k model.Kernel) string {
+	if k.ModuleCount == 0 {
+		return yesNo(k.Modules)
+	}
+	return strconv.Itoa(k.ModuleCount)
+}
+
+// testFacts say what the last test of a kernel found; nothing when there was
+// none.
+func testFacts(t *model.KernelTest) []fact {
+	if t == nil {
+		return nil
+	}
+	facts := []fact{
+		{"tested", formatTime(t.At)},
+		{"booted in", fmt.Sprintf("%d ms (%s, %s)", t.BootMillis, t.Driver, t.Accel)},
+	}
+	for _, p := range t.Probes {
+		facts = append(facts, fact{p.Name, probeText(p)})
+	}
+	return facts
+}
+
+func probeText(p model.KernelProbe) string {
+	text := "works"
+	if !p.Works {
+		text = "does not work"
+	}
+	if p.Detail != "" {
+		text += ": " + p.Detail
+	}
+	return text
 }

@@ -170,6 +170,14 @@ func TestOtherParams(t *testing.T) {
 	if diff := cmp.Diff(rpc.KernelImportParams{Name: "mine", KernelPath: "/cwd/k", ModulesDir: "/cwd/m"}, d.imp); diff != "" {
 		t.Errorf("kernel import (-want +got):\n%s", diff)
 	}
+	banger(t, d, "kernel", "import", "--package", "a.rpm", "--package", "b.rpm", "mine")
+	if diff := cmp.Diff(rpc.KernelImportParams{Name: "mine", Packages: []string{"/cwd/a.rpm", "/cwd/b.rpm"}}, d.imp); diff != "" {
+		t.Errorf("kernel import --package (-want +got):\n%s", diff)
+	}
+	banger(t, d, "kernel", "pull", "--name", "mine", "127.0.0.1:5000/tiny:1")
+	if diff := cmp.Diff(rpc.KernelPullParams{Name: "mine", Ref: "127.0.0.1:5000/tiny:1"}, d.kpull); diff != "" {
+		t.Errorf("kernel pull (-want +got):\n%s", diff)
+	}
 	banger(t, d, "stop", "a")
 	if d.stop.GraceSeconds != nil {
 		t.Errorf("stop: grace %d, want the daemon's default", *d.stop.GraceSeconds)

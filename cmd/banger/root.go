@@ -32,7 +32,7 @@ func newRootCommand(a *app) *cobra.Command {
 
 	addGroup(root, "vm", "VMs (the same below 'banger vm'):", vmVerbs(a)...)
 	addGroup(root, "nouns", "Nouns:",
-		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newOperationCommand(a), newSystemCommand(a))
+		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newOperationCommand(a), newConfigCommand(a), newSystemCommand(a))
 	addGroup(root, "self", "About banger:",
 		newVersionCommand(a), newEventsCommand(a), newCompletionCommand(a), newExitCodesTopic(), newDocsCommand(a))
 	return root
@@ -68,6 +68,7 @@ func vmVerbs(a *app) []*cobra.Command {
 		newVMPauseCommand(a), newVMResumeCommand(a), newVMWaitCommand(a), newVMSetCommand(a),
 		newVMRenameCommand(a), newVMPruneCommand(a), newVMStatsCommand(a), newVMTopCommand(a),
 		newVMHealthCommand(a), newVMPortsCommand(a),
+		newVMResizeCommand(a), newVMResetCommand(a), newVMRebaseCommand(a),
 	}
 }
 
@@ -86,7 +87,8 @@ func newImageCommand(a *app) *cobra.Command {
 func newKernelCommand(a *app) *cobra.Command {
 	return newNoun("kernel", "kernels", "pull and keep kernels", "  banger kernel list --available", []*cobra.Command{
 		newKernelListCommand(a), newKernelPullCommand(a), newKernelImportCommand(a),
-		newKernelShowCommand(a), newKernelDeleteCommand(a),
+		newKernelShowCommand(a), newKernelDefaultCommand(a), newKernelPushCommand(a), newKernelDeleteCommand(a),
+		newKernelPruneCommand(a),
 	})
 }
 

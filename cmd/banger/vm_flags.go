@@ -22,6 +22,7 @@ type vmFlags struct {
 	hostname     string
 	cpus         int
 	memory, disk sizeValue
+	work         workFlags
 	kernel       string
 	driver       string
 	network      model.NetworkMode
@@ -42,6 +43,7 @@ func (f *vmFlags) add(a *app, cmd *cobra.Command) {
 	flags.VarP(countValue{&f.cpus, 1, maxCPUs, "count"}, "cpus", "c", "number of CPUs")
 	flags.VarP(&f.memory, "memory", "m", "memory, such as 512M or 2G")
 	flags.Var(&f.disk, "disk", "size of the root disk, such as 10G; default: the image's own")
+	f.work.add(flags)
 	flags.StringVar(&f.kernel, "kernel", "", "`KERNEL` to boot; default: the image's")
 	enumFlag(flags, &f.driver, "driver", "what runs the VM; default: the best that works here", "qemu", "firecracker")
 	enumFlag(flags, &f.network, "network", "what the VM may reach", string(model.NetNone), string(model.NetUser))
@@ -73,12 +75,16 @@ func (f *vmFlags) params(a *app, cmd *cobra.Command, image string) (rpc.VMCreate
 	if err != nil {
 		return rpc.VMCreateParams{}, err
 	}
+	if err := f.check(a, cmd); err != nil {
+		return rpc.VMCreateParams{}, err
+	}
 	p := rpc.VMCreateParams{
 		Image:      image,
 		Name:       f.name,
 		CPUs:       f.cpus,
 		MemoryMiB:  int(f.memory / mib),
 		DiskBytes:  int64(f.disk),
+		WorkBytes:  f.work.bytes(),
 		Kernel:     f.kernel,
 		Driver:     f.driver,
 		Network:    f.network,
@@ -89,9 +95,6 @@ func (f *vmFlags) params(a *app, cmd *cobra.Command, image string) (rpc.VMCreate
 		Pull:       f.pull,
 		Platform:   f.platform,
 		Policy:     f.policy.value,
-	}
-	if err := f.check(cmd); err != nil {
-		return p, err
 	}
 	if f.entrypoint != "" {
 		p.Entrypoint = []string{f.entrypoint}
@@ -105,8 +108,11 @@ func (f *vmFlags) params(a *app, cmd *cobra.Command, image string) (rpc.VMCreate
 }
 
 // check finds what the flags alone show to be wrong, before a daemon is asked.
-func (f *vmFlags) check(cmd *cobra.Command) error {
+func (f *vmFlags) check(a *app, cmd *cobra.Command) error {
 	path := cmd.CommandPath()
+	if err := f.work.check(a, path); err != nil {
+		return err
+	}
 	switch {
 	case f.memory%mib != 0 || f.memory > maxMemory:
 		return usageError(path, "--memory %s: must be whole MiB, at most %s", f.memory.String(), formatSize(maxMemory))

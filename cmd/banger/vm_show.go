@@ -51,6 +51,7 @@ func vmFacts(vm model.VM) []fact {
 		{"cpus", positive(spec.CPUs)},
 		{"memory", positiveSize(int64(spec.MemoryMiB) * mib)},
 		{"disk", positiveSize(spec.DiskBytes)},
+		{"work disk", workDisk(spec.Work)},
 		{"kernel", firstOf(run.Kernel, spec.Kernel)},
 		{"guest kernel", run.Guest.Kernel},
 		{"network", string(spec.Network)},
@@ -86,6 +87,13 @@ func restartText(vm model.VM) string {
 }
 
 func seconds(n int64) string { return (*secondsValue)(&n).String() }
+
+func workDisk(w *model.WorkDisk) string {
+	if w == nil {
+		return ""
+	}
+	return formatSize(w.SizeBytes) + " at " + w.Path
+}
 
 func positive(n int) string {
 	if n <= 0 {

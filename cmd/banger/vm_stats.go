@@ -40,7 +40,7 @@ func newVMStatsCommand(a *app) *cobra.Command {
 			"processor time and memory of the VM's process, what its disks and network move in a\n" +
 			"second, and the load and memory that the guest tells. With --json each look is a line\n" +
 			"that holds an array.",
-		Example:           "  banger stats\n  banger stats --no-stream --json dev",
+		Example:           "  banger stats --no-stream\n  banger stats --no-stream --json dev",
 		ValidArgsFunction: a.names(vmNames, true),
 		Args:              wantArgs(0, -1, "VM"),
 	}

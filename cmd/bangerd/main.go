@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"syscall"
 
+	"banger/internal/config"
 	"banger/internal/model"
 	"banger/internal/vmm/kvm"
 )
@@ -46,6 +47,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	ready, err := inheritReadiness(os.Getenv, os.Unsetenv)
 	if err != nil {
+		return fail(stderr, err, 2)
+	}
+	if opts.config, opts.told, err = config.Load(opts.paths.ConfigFile(), os.Getenv); err != nil {
+		ready.failed(err)
 		return fail(stderr, err, 2)
 	}
 	if err := serve(ctx, opts.settings, stderr, ready.ok); err != nil {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"banger/internal/config"
 	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/vmm/qemu"
@@ -21,10 +22,13 @@ type options struct {
 
 // settings are what a user may decide about a daemon.
 type settings struct {
-	paths       model.Paths
-	accel       qemu.Accel     // "": KVM where it can run kernels, else TCG
-	bootTimeout time.Duration  // of one try to boot; 0: the VM service's own
-	failpoints  *failpoint.Set // nil but in tests
+	paths          model.Paths
+	accel          qemu.Accel // "": KVM where it can run kernels, else TCG
+	kernelRegistry string     // HOST[/PREFIX] that the catalog's artifacts are in; "": none
+	config         config.Config
+	told           model.Settings // of config, for those who ask
+	bootTimeout    time.Duration  // of one try to boot; 0: the VM service's own
+	failpoints     *failpoint.Set // nil but in tests
 }
 
 // parseOptions reads the flags; directories that are not given follow the
@@ -39,6 +43,7 @@ func parseOptions(args []string, getenv func(string) string, uid int, stderr io.
 	flags.StringVar(&given.State, "state", "", "`directory` of the database, images, kernels and VMs")
 	flags.StringVar(&given.Cache, "cache", "", "`directory` of what can be made again")
 	flags.StringVar(&given.Run, "run", "", "`directory` of sockets")
+	flags.StringVar(&opts.kernelRegistry, "kernel-registry", "", "`registry` (HOST[:PORT][/PREFIX]) that has the catalog's kernels")
 	flags.DurationVar(&opts.bootTimeout, "boot-timeout", 0, "`time` that a guest has to come up (default: 20s with KVM, 60s without)")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -64,14 +69,18 @@ func parseOptions(args []string, getenv func(string) string, uid int, stderr io.
 	return opts, override(&opts.paths, given)
 }
 
-// fromEnvironment takes what reaches a daemon that the CLI starts: BANGER_ACCEL
-// and BANGER_BOOT_TIMEOUT; and BANGER_FAILPOINTS, which only tests set.
+// fromEnvironment takes what reaches a daemon that the CLI starts: BANGER_ACCEL,
+// BANGER_BOOT_TIMEOUT and BANGER_KERNEL_REGISTRY; and BANGER_FAILPOINTS, which
+// only tests set.
 func (s *settings) fromEnvironment(getenv func(string) string) error {
 	switch accel := qemu.Accel(getenv("BANGER_ACCEL")); accel {
 	case qemu.AccelAuto, qemu.AccelKVM, qemu.AccelTCG:
 		s.accel = accel
 	default:
 		return model.Errorf(model.CodeInvalid, "BANGER_ACCEL is %q: kvm or tcg is needed", accel)
+	}
+	if s.kernelRegistry == "" {
+		s.kernelRegistry = getenv("BANGER_KERNEL_REGISTRY")
 	}
 	var err error
 	if s.failpoints, err = failpoint.Parse(getenv("BANGER_FAILPOINTS")); err != nil {

@@ -13,6 +13,7 @@ import (
 	"banger/internal/imagepull"
 	"banger/internal/kernelcat"
 	"banger/internal/kernelcat/apt"
+	"banger/internal/kernelcat/artifact"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/store"
@@ -53,6 +54,9 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Operations: s.operations,
 		Packages:   apt.New(apt.Config{Dir: paths.Apt(), Arch: runtime.GOARCH}),
 		AgentPath:  agent,
+		CatalogDir: paths.KernelCatalog(),
+		Registry:   set.kernelRegistry,
+		Artifacts:  artifact.NewClient(),
 		Users:      kernelUsers(db),
 	})
 	if err != nil {
@@ -66,7 +70,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Dir:        paths.Images(),
 		Store:      db,
 		Operations: s.operations,
-		Puller:     imagepull.New(imagepull.Config{Cache: cache}),
+		Puller:     imagepull.New(pullConfig(set.config.Image, cache)),
 		Cache:      cache,
 		Kernels:    s.kernels,
 		Users:      imageUsers(db),
@@ -90,14 +94,15 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 
 // parts are the services as the daemon wants them, and the order in which
 // they recover: what a VM is made of before the VMs.
-func (s *services) parts(paths model.Paths, log *slog.Logger) daemon.Parts {
+func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 	return daemon.Parts{
 		Images:     s.images,
 		Kernels:    s.kernels,
 		VMs:        s.vms,
 		Operations: s.operations,
 		Events:     s.events,
-		Version:    versionInfo(paths),
+		Version:    versionInfo(set.paths),
+		Settings:   set.told,
 		Accel:      s.accel.known,
 		Recovery: []daemon.RecoveryStep{
 			{What: "operations", Do: s.operations.Recover},
@@ -143,30 +148,5 @@ func imageUsers(db *store.Store) func(context.Context, string) ([]string, error)
 			}
 		}
 		return names, err
-	}
-}
-
-// kernelUsers returns a function that names the images and VMs that ask for a
-// kernel by its name. Those that ask for the default one need none in
-// particular.
-func kernelUsers(db *store.Store) func(context.Context, string) ([]string, error) {
-	return func(ctx context.Context, kernel string) ([]string, error) {
-		images, err := db.Images(ctx)
-		if err != nil {
-			return nil, err
-		}
-		vms, err := db.VMs(ctx)
-		var users []string
-		for _, img := range images {
-			if img.Kernel == kernel {
-				users = append(users, "image "+img.Name)
-			}
-		}
-		for _, v := range vms {
-			if v.Spec.Kernel == kernel || v.FallbackKernel != nil && *v.FallbackKernel == kernel {
-				users = append(users, "VM "+v.Name)
-			}
-		}
-		return users, err
 	}
 }

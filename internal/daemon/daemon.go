@@ -25,6 +25,7 @@ type Parts struct {
 	Operations *operation.Service
 	Events     rpc.EventAPI
 	Version    model.VersionInfo
+	Settings   model.Settings
 	Accel      func() string // what VMs run on, "" until it is known; may be nil
 	// Recovery is done in this order before the first call is answered.
 	Recovery []RecoveryStep
@@ -79,6 +80,9 @@ func (d *Daemon) Version(context.Context) (model.VersionInfo, error) {
 	}
 	return info, nil
 }
+
+// Settings implements rpc.API.
+func (d *Daemon) Settings(context.Context) (model.Settings, error) { return d.parts.Settings, nil }
 
 // Shutdown implements rpc.API: Serve returns soon after.
 func (d *Daemon) Shutdown(context.Context) error {

@@ -86,7 +86,7 @@ func (a *archiveFiles) add(h *tar.Header, offset int64, limits Limits) error {
 		return err
 	}
 	if len(a.spans)+len(a.links) >= maxArchiveFiles {
-		return limitError("files of an archive of images", maxArchiveFiles, "%s holds too many files", a.path)
+		return fixedLimitError("files of an archive of images", maxArchiveFiles, "%s holds too many files", a.path)
 	}
 	delete(a.spans, name)
 	delete(a.links, name)

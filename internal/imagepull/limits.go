@@ -42,10 +42,15 @@ func DefaultLimits() Limits {
 	}
 }
 
-// limitError says which limit was reached and how it is called.
+// limitError says which limit was reached and how its setting is called.
 func limitError(setting string, limit any, format string, args ...any) *model.Error {
-	return model.Errorf(model.CodeLimit, format+" (limit %s = %v)", append(args, setting, limit)...).
-		WithHint("if the image is trusted, raise %s in the configuration", setting)
+	return model.Errorf(model.CodeLimit, format+" (limit image.%s = %v)", append(args, setting, limit)...).
+		WithHint("if the image is trusted, raise image.%s in config.toml: banger config show", setting)
+}
+
+// fixedLimitError is limitError for a limit that is no setting.
+func fixedLimitError(what string, limit int, format string, args ...any) *model.Error {
+	return model.Errorf(model.CodeLimit, format+" (%s: at most %d)", append(args, what, limit)...)
 }
 
 // budget counts what the layers of one image use of the limits; they run side

@@ -5,23 +5,27 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"banger/internal/model"
+	"banger/internal/registryauth"
 )
 
 // Config is what a Puller is made of. Cache is needed; the rest has defaults.
 type Config struct {
 	Cache      *Cache
-	Limits     Limits            // default DefaultLimits
-	Keychain   authn.Keychain    // default: what docker and podman have logged in to
-	Transport  http.RoundTripper // default: direct or by the environment's proxy
-	Backoff    time.Duration     // before the second attempt at a request; default 500 ms
-	Probe      time.Duration     // for the first contact with a registry; default 12 s
-	Mmdebstrap string            // program; default mmdebstrap, from PATH
+	Limits     Limits                // default DefaultLimits
+	Keychain   authn.ContextKeychain // default: what docker and podman have logged in to
+	Transport  http.RoundTripper     // default: direct or by the environment's proxy
+	Backoff    time.Duration         // before the second attempt at a request; default 500 ms
+	Probe      time.Duration         // for the first contact with a registry; default 12 s
+	TokenHosts []string              // may be given any registry's credentials, as its token server
+	Getenv     func(string) string   // default os.Getenv
+	Mmdebstrap string                // program; default mmdebstrap, from PATH
 }
 
 // Puller resolves references and builds root filesystems of them. It may be
@@ -29,7 +33,8 @@ type Config struct {
 type Puller struct {
 	cache      *Cache
 	limits     Limits
-	keychain   authn.Keychain
+	keychain   authn.ContextKeychain
+	tokenHosts []string
 	transport  http.RoundTripper
 	backoff    backoff
 	probe      time.Duration
@@ -41,8 +46,11 @@ func New(cfg Config) *Puller {
 	if cfg.Limits == (Limits{}) {
 		cfg.Limits = DefaultLimits()
 	}
+	if cfg.Getenv == nil {
+		cfg.Getenv = os.Getenv
+	}
 	if cfg.Keychain == nil {
-		cfg.Keychain = authn.DefaultKeychain
+		cfg.Keychain = registryauth.New(registryauth.Config{Getenv: cfg.Getenv})
 	}
 	if cfg.Transport == nil {
 		cfg.Transport = newTransport()
@@ -60,6 +68,7 @@ func New(cfg Config) *Puller {
 		cache:      cfg.Cache,
 		limits:     cfg.Limits,
 		keychain:   cfg.Keychain,
+		tokenHosts: cfg.TokenHosts,
 		transport:  encryptedOnly{cfg.Transport},
 		backoff:    backoff{cfg.Backoff},
 		probe:      cfg.Probe,

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"banger/internal/kernelcat/kmod"
@@ -37,6 +38,9 @@ func (s *Service) assemble(st *stage, k model.Kernel, info vmlinux.Info) (manife
 	if info.Arch != s.cfg.Arch {
 		return manifest{}, model.Errorf(model.CodeUnsupported, "the kernel is for %s: guests here are %s", info.Arch, s.cfg.Arch)
 	}
+	if err := st.addConfig(); err != nil {
+		return manifest{}, err
+	}
 	m := manifest{Format: manifestFormat, PVH: info.PVH}
 	plan, err := planModules(st.path(model.ModulesDir), info.Release)
 	if err != nil {
@@ -51,6 +55,15 @@ func (s *Service) assemble(st *stage, k model.Kernel, info vmlinux.Info) (manife
 	k.Version, k.Arch, k.Digest = info.Release, info.Arch, digest
 	k.Modules = exists(st.path(model.ModulesDir))
 	k.Initrd = exists(st.path(model.InitrdFile))
+	if k.Has, k.ModuleCount, err = st.has(); err != nil {
+		return manifest{}, err
+	}
+	if err := st.checkBuiltin(); err != nil {
+		return manifest{}, err
+	}
+	if exists(st.path(ConfigFile)) {
+		k.Config = filepath.Join(k.Dir, ConfigFile)
+	}
 	k.SizeBytes, k.CreatedAt = st.bytes, time.Now().UTC().Truncate(time.Millisecond)
 	m.Kernel = k
 	if k.Initrd {

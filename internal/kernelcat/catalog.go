@@ -4,13 +4,20 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"regexp"
+	"slices"
 
 	"banger/internal/model"
 )
 
 //go:embed catalog.json
 var embeddedCatalog []byte
+
+// builtinFile is what errors call the embedded catalog.
+const builtinFile = "the built-in catalog"
 
 // Catalog is the kernels that can be pulled, in the order in which they are
 // shown. docs/kernel-catalog.md explains the file.
@@ -21,59 +28,68 @@ type Catalog struct {
 // Entry is one kernel of the catalog.
 type Entry struct {
 	Name        string   `json:"name"`
-	Default     bool     `json:"default"` // exactly one of each architecture
+	Default     bool     `json:"default"` // at most one of each architecture
 	Description string   `json:"description"`
 	Distro      string   `json:"distro"`
-	Arch        string   `json:"arch"` // as GOARCH names it
+	Arch        string   `json:"arch"`    // as GOARCH names it
+	Version     string   `json:"version"` // release or its beginning; "": the source's newest
 	Flavour     string   `json:"flavour"`
+	Digest      string   `json:"digest"` // "sha256:" and 64 digits: of vmlinux; "": what the source vouches for
 	Has         []string `json:"has"`
 	Sources     []Source `json:"sources"` // tried in order
+
+	file string // that it stands in
 }
 
-// Source is a package of a distribution.
-type Source struct {
-	Distro  string `json:"distro"`
-	Suite   string `json:"suite"` // "": the release that this host runs
-	Package string `json:"package"`
+// features are what an entry may say that its kernel has.
+var features = []string{
+	"modules", "initrd", "virtio", "virtio-builtin", "vsock", "tun", "wireguard", "policy-routing", "nftables",
+	"overlay", "9p", "virtiofs",
 }
 
-// String names the source to users.
-func (s Source) String() string {
-	if s.Suite == "" {
-		return s.Distro + " (this host's release) " + s.Package
-	}
-	return s.Distro + " " + s.Suite + " " + s.Package
-}
+var digestRE = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
 // ParseCatalog reads a catalog strictly: unknown fields, duplicate or bad
 // names, entries without sources and a second default are errors.
-func ParseCatalog(data []byte) (Catalog, error) {
+func ParseCatalog(data []byte) (Catalog, error) { return parseCatalog(data, builtinFile) }
+
+func parseCatalog(data []byte, file string) (Catalog, error) {
 	var c Catalog
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&c); err != nil {
-		return Catalog{}, fmt.Errorf("reading the kernel catalog: %w", err)
+		return Catalog{}, model.Errorf(model.CodeInvalid, "reading the kernel catalog: %s: %w", file, err)
 	}
-	if dec.More() {
-		return Catalog{}, fmt.Errorf("reading the kernel catalog: more than one value")
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return Catalog{}, model.Errorf(model.CodeInvalid, "reading the kernel catalog: %s: more than one value", file)
 	}
-	seen, defaults := map[string]bool{}, map[string]string{}
+	for i := range c.Kernels {
+		c.Kernels[i].file = file
+		if err := c.Kernels[i].validate(); err != nil {
+			return Catalog{}, model.Errorf(model.CodeInvalid, "reading the kernel catalog: %s: %w", file, err)
+		}
+	}
+	return c, c.validate()
+}
+
+// validate checks what entries may not share.
+func (c Catalog) validate() error {
+	files, defaults := map[string]string{}, map[string]Entry{}
 	for _, e := range c.Kernels {
-		if err := e.validate(); err != nil {
-			return Catalog{}, fmt.Errorf("reading the kernel catalog: %w", err)
+		if other, taken := files[e.Name]; taken {
+			return model.Errorf(model.CodeInvalid, "reading the kernel catalog: kernel %s is there twice, in %s and in %s", e.Name, other, e.file).
+				WithHint("rename one of them")
 		}
-		if seen[e.Name] {
-			return Catalog{}, fmt.Errorf("reading the kernel catalog: %s is there twice", e.Name)
-		}
-		seen[e.Name] = true
-		if other := defaults[e.Arch]; e.Default && other != "" {
-			return Catalog{}, fmt.Errorf("reading the kernel catalog: both %s and %s are the default", other, e.Name)
+		files[e.Name] = e.file
+		if other, taken := defaults[e.Arch]; taken && e.Default {
+			return model.Errorf(model.CodeInvalid, "reading the kernel catalog: both %s in %s and %s in %s are the default", other.Name, other.file, e.Name, e.file).
+				WithHint("leave \"default\" out and choose with: banger kernel default NAME")
 		}
 		if e.Default {
-			defaults[e.Arch] = e.Name
+			defaults[e.Arch] = e
 		}
 	}
-	return c, nil
+	return nil
 }
 
 func (e Entry) validate() error {
@@ -83,9 +99,17 @@ func (e Entry) validate() error {
 	if e.Description == "" || e.Distro == "" || e.Arch == "" || len(e.Sources) == 0 {
 		return fmt.Errorf("%s: description, distro, arch or sources are missing", e.Name)
 	}
+	if e.Digest != "" && !digestRE.MatchString(e.Digest) {
+		return fmt.Errorf("%s: digest %q: sha256: and 64 digits are needed", e.Name, e.Digest)
+	}
+	for _, has := range e.Has {
+		if !slices.Contains(features, has) {
+			return fmt.Errorf("%s: has %q: one of %v is needed", e.Name, has, features)
+		}
+	}
 	for _, s := range e.Sources {
-		if s.Distro == "" || s.Package == "" {
-			return fmt.Errorf("%s: a source without distro or package", e.Name)
+		if err := s.validate(); err != nil {
+			return fmt.Errorf("%s: %w", e.Name, err)
 		}
 	}
 	return nil

@@ -33,7 +33,7 @@ func (s *Service) DeleteKernel(ctx context.Context, p rpc.NameParams) (model.Ker
 	if err != nil {
 		return model.Kernel{}, err
 	}
-	if err := s.refuseUsed(ctx, k.Name); err != nil {
+	if err := s.refuseUsed(ctx, k); err != nil {
 		return model.Kernel{}, err
 	}
 	if err := failpoint.Hit(ctx, "kernel.delete/unused"); err != nil {
@@ -48,16 +48,31 @@ func (s *Service) DeleteKernel(ctx context.Context, p rpc.NameParams) (model.Ker
 	return k, s.removeFiles(k.Name)
 }
 
-func (s *Service) refuseUsed(ctx context.Context, name string) error {
-	if s.cfg.Users == nil {
-		return nil
-	}
-	users, err := s.cfg.Users(ctx, name)
-	if err != nil || len(users) == 0 {
+// refuseUsed refuses a kernel that images or VMs need, and the one that was
+// chosen as the default.
+func (s *Service) refuseUsed(ctx context.Context, k model.Kernel) error {
+	users, err := s.users(ctx, k)
+	if err != nil {
 		return err
 	}
-	return model.Errorf(model.CodeConflict, "kernel %s is needed by %s", name, strings.Join(users, ", ")).
-		WithHint("delete those first")
+	if len(users) > 0 {
+		return model.Errorf(model.CodeConflict, "kernel %s is needed by %s", k.Name, strings.Join(users, ", ")).
+			WithHint("delete those first")
+	}
+	chosen, err := s.chosenDefault()
+	if err != nil || chosen != k.Name {
+		return err
+	}
+	return model.Errorf(model.CodeConflict, "kernel %s was chosen as the default", k.Name).
+		WithHint("choose another first: banger kernel default NAME")
+}
+
+// users names what needs k.
+func (s *Service) users(ctx context.Context, k model.Kernel) ([]string, error) {
+	if s.cfg.Users == nil {
+		return nil, nil
+	}
+	return s.cfg.Users(ctx, k.Name, k.Default)
 }
 
 // removeFiles takes the directory of a kernel out of the way in one step,

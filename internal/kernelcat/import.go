@@ -30,11 +30,12 @@ import (
 // A failure leaves nothing. The files given are only read. What is no
 // kernel, and modules of another kernel, are CodeInvalid.
 func (s *Service) ImportKernel(ctx context.Context, p rpc.KernelImportParams, report model.Report) (model.Kernel, error) {
-	if err := model.ValidateObjectName("kernel", p.Name); err != nil {
+	if err := validateNewName(p.Name); err != nil {
 		return model.Kernel{}, err
 	}
-	if strings.HasSuffix(p.Name, model.StagingExt) {
-		return model.Kernel{}, model.Errorf(model.CodeInvalid, "kernel name %q: the ending %s is banger's own", p.Name, model.StagingExt)
+	p, err := s.importInputs(p)
+	if err != nil {
+		return model.Kernel{}, err
 	}
 	return operation.Do(ctx, s.cfg.Operations, "kernel.import", p.Name, report,
 		func(ctx context.Context, op *operation.Op) (model.Kernel, error) { return s.importFiles(ctx, op, p) })
@@ -66,24 +67,62 @@ func (s *Service) importFiles(ctx context.Context, op *operation.Op, p rpc.Kerne
 		return model.Kernel{}, err
 	}
 	op.Stage("copy")
-	info, err := st.copyParts(ctx, p)
+	info, err := s.importParts(ctx, st, p)
 	if err != nil {
 		return model.Kernel{}, err
 	}
 	if err := failpoint.Hit(ctx, "kernel.import/copied"); err != nil {
 		return model.Kernel{}, err
 	}
-	return s.finish(ctx, op, st, info, model.Kernel{Name: p.Name, Source: p.KernelPath})
+	return s.finish(ctx, op, st, info, model.Kernel{Name: p.Name, Source: importSource(p)})
+}
+
+// importParts brings packages or single files into the stage.
+func (s *Service) importParts(ctx context.Context, st *stage, p rpc.KernelImportParams) (vmlinux.Info, error) {
+	if len(p.Packages) == 0 {
+		return st.copyParts(ctx, p)
+	}
+	info, err := s.unpack(ctx, st, fetched{files: p.Packages})
+	if err != nil {
+		return info, model.Errorf(model.CodeOf(err), "importing %s: %w", importSource(p), err)
+	}
+	return info, nil
+}
+
+func importSource(p rpc.KernelImportParams) string {
+	if len(p.Packages) > 0 {
+		return strings.Join(p.Packages, " ")
+	}
+	return p.KernelPath
+}
+
+// validateNewName checks a name that the user gives a kernel.
+func validateNewName(name string) error {
+	if err := model.ValidateObjectName("kernel", name); err != nil {
+		return err
+	}
+	if strings.HasSuffix(name, model.StagingExt) {
+		return model.Errorf(model.CodeInvalid, "kernel name %q: the ending %s is banger's own", name, model.StagingExt)
+	}
+	return nil
+}
+
+func nameTaken(name string) error {
+	return model.Errorf(model.CodeConflict, "kernel %s is there already", name).
+		WithHint("choose another name, or first: banger kernel delete %s", name)
 }
 
 // refuseTaken refuses a name that a kernel on this host or of the catalog has.
 func (s *Service) refuseTaken(ctx context.Context, name string) error {
 	_, err := s.cfg.Store.Kernel(ctx, name)
 	if err == nil {
-		return model.Errorf(model.CodeConflict, "kernel %s is there already", name).
-			WithHint("choose another name, or first: banger kernel delete %s", name)
+		return nameTaken(name)
 	}
-	if _, ok := s.catalog.find(name); ok {
+	catalog, cerr := s.loadCatalog()
+	if cerr != nil {
+		return cerr
+	}
+	if _, ok := catalog.find(name); ok {
 		return model.Errorf(model.CodeConflict, "%s is the name of a kernel in the catalog", name).
 			WithHint("choose another name")
 	}
@@ -102,6 +141,11 @@ func (st *stage) copyParts(ctx context.Context, p rpc.KernelImportParams) (vmlin
 	info, err := st.addKernel(image)
 	if err != nil {
 		return vmlinux.Info{}, model.Errorf(model.CodeOf(err), "%s: %w", p.KernelPath, err)
+	}
+	if p.ConfigPath != "" {
+		if err := st.copyFile(p.ConfigPath, ConfigFile); err != nil {
+			return vmlinux.Info{}, err
+		}
 	}
 	if p.InitrdPath != "" {
 		if err := st.copyFile(p.InitrdPath, model.InitrdFile); err != nil {

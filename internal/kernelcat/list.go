@@ -20,14 +20,23 @@ func (s *Service) ListKernels(ctx context.Context) ([]model.Kernel, error) {
 
 // marked says whether k is the default, which the store does not know.
 func (s *Service) marked(k model.Kernel) model.Kernel {
-	k.Default = k.Name == s.catalog.defaultName()
+	name, err := s.defaultName() // without it no kernel is shown as the default
+	k.Default = err == nil && k.Name == name
 	return k
 }
 
 // ListCatalog returns the kernels that can be pulled for this architecture,
 // in the catalog's order.
 func (s *Service) ListCatalog(ctx context.Context) ([]model.CatalogKernel, error) {
+	catalog, err := s.loadCatalog()
+	if err != nil {
+		return nil, err
+	}
 	kernels, err := s.cfg.Store.Kernels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	def, err := s.defaultName()
 	if err != nil {
 		return nil, err
 	}
@@ -35,9 +44,11 @@ func (s *Service) ListCatalog(ctx context.Context) ([]model.CatalogKernel, error
 	for _, k := range kernels {
 		here[k.Name] = true
 	}
-	list := make([]model.CatalogKernel, 0, len(s.catalog.Kernels))
-	for _, e := range s.catalog.Kernels {
-		list = append(list, e.model(here[e.Name]))
+	list := make([]model.CatalogKernel, 0, len(catalog.Kernels))
+	for _, e := range catalog.Kernels {
+		k := e.model(here[e.Name])
+		k.Default = k.Name == def
+		list = append(list, k)
 	}
 	return list, nil
 }
@@ -49,6 +60,6 @@ func (e Entry) model(pulled bool) model.CatalogKernel {
 	}
 	return model.CatalogKernel{
 		Name: e.Name, Description: e.Description, Distro: e.Distro, Arch: e.Arch, Flavour: e.Flavour,
-		Sources: sources, Has: e.Has, Default: e.Default, Pulled: pulled,
+		Version: e.Version, Digest: e.Digest, Sources: sources, Has: e.Has, Pulled: pulled,
 	}
 }

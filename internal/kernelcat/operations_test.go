@@ -49,7 +49,7 @@ func TestLists(t *testing.T) {
 		t.Errorf("kernels: (-want +got)\n%s", diff)
 	}
 	shown, err := e.ShowKernel(t.Context(), rpc.NameParams{Name: k.Name})
-	if err != nil || shown != k {
+	if err != nil || !cmp.Equal(shown, k) {
 		t.Errorf("show: %+v, %v", shown, err)
 	}
 	catalog, err := e.ListCatalog(t.Context())
@@ -72,8 +72,8 @@ func TestDelete(t *testing.T) {
 	t.Parallel()
 	users := []string{"image debian", "VM web"}
 	e := newEnv(t, func(c *kernelcat.Config) {
-		c.Users = func(_ context.Context, kernel string) ([]string, error) {
-			if kernel != "debian-12-cloud" {
+		c.Users = func(_ context.Context, kernel string, isDefault bool) ([]string, error) {
+			if kernel != "debian-12-cloud" || !isDefault {
 				t.Errorf("asked for users of %q", kernel)
 			}
 			return users, nil
@@ -89,7 +89,7 @@ func TestDelete(t *testing.T) {
 	read(t, filepath.Join(k.Dir, model.VmlinuxFile))
 
 	users = nil
-	if got, err := e.DeleteKernel(t.Context(), p); err != nil || got != k {
+	if got, err := e.DeleteKernel(t.Context(), p); err != nil || !cmp.Equal(got, k) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	e.wantNothing(t)

@@ -1,14 +1,15 @@
 package kernelcat
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"path"
 	"strings"
 
 	"banger/internal/failpoint"
-	"banger/internal/kernelcat/apt"
+	"banger/internal/kernelcat/artifact"
 	"banger/internal/kernelcat/vmlinux"
 	"banger/internal/model"
 	"banger/internal/operation"
@@ -19,7 +20,7 @@ import (
 // unpacked.
 const packagesDir = "packages"
 
-// PullKernel gets a kernel of the catalog.
+// PullKernel gets a kernel of the catalog, or with p.Ref of a registry.
 //
 //	step      what                                             on disk after
 //	name      "" is the default; found in the catalog          -
@@ -35,6 +36,9 @@ const packagesDir = "packages"
 // A failure before publish removes the staging directory, one after it the
 // kernel's. What a crash leaves is removed by Recover.
 func (s *Service) PullKernel(ctx context.Context, p rpc.KernelPullParams, report model.Report) (model.Kernel, error) {
+	if p.Ref != "" {
+		return s.pullReference(ctx, p, report)
+	}
 	name, err := s.nameOrDefault(p.Name)
 	if err != nil {
 		return model.Kernel{}, err
@@ -43,15 +47,49 @@ func (s *Service) PullKernel(ctx context.Context, p rpc.KernelPullParams, report
 	if err == nil || model.CodeOf(err) != model.CodeNotFound {
 		return k, err
 	}
-	entry, ok := s.catalog.find(name)
+	catalog, cerr := s.loadCatalog()
+	if cerr != nil {
+		return model.Kernel{}, cerr
+	}
+	entry, ok := catalog.find(name)
 	switch {
 	case !ok && errors.Is(err, errFilesGone):
 		return model.Kernel{}, err
 	case !ok:
 		return model.Kernel{}, s.unknown(ctx, name)
 	}
-	return operation.Do(ctx, s.cfg.Operations, "kernel.pull", name, report,
-		func(ctx context.Context, op *operation.Op) (model.Kernel, error) { return s.pull(ctx, op, entry) })
+	return s.pullEntry(ctx, entry, report)
+}
+
+// pullReference gets the kernel that an OCI reference names, as if the
+// catalog had it.
+func (s *Service) pullReference(ctx context.Context, p rpc.KernelPullParams, report model.Report) (model.Kernel, error) {
+	ref, err := artifact.ParseReference(p.Ref)
+	if err != nil {
+		return model.Kernel{}, err
+	}
+	name := cmp.Or(p.Name, path.Base(ref.Context().RepositoryStr()))
+	if err := validateNewName(name); err != nil {
+		return model.Kernel{}, err
+	}
+	k, err := s.local(ctx, name)
+	switch {
+	case err == nil && strings.HasPrefix(k.Source, "oci "+p.Ref+":"):
+		return k, nil
+	case err == nil:
+		return model.Kernel{}, nameTaken(name)
+	case model.CodeOf(err) != model.CodeNotFound:
+		return model.Kernel{}, err
+	}
+	if err := s.refuseTaken(ctx, name); err != nil && !errors.Is(err, errFilesGone) {
+		return model.Kernel{}, err
+	}
+	return s.pullEntry(ctx, Entry{Name: name, Arch: s.cfg.Arch, Sources: []Source{{OCI: p.Ref}}}, report)
+}
+
+func (s *Service) pullEntry(ctx context.Context, e Entry, report model.Report) (model.Kernel, error) {
+	return operation.Do(ctx, s.cfg.Operations, "kernel.pull", e.Name, report,
+		func(ctx context.Context, op *operation.Op) (model.Kernel, error) { return s.pull(ctx, op, e) })
 }
 
 func (s *Service) pull(ctx context.Context, op *operation.Op, e Entry) (model.Kernel, error) {
@@ -80,7 +118,7 @@ func (s *Service) pull(ctx context.Context, op *operation.Op, e Entry) (model.Ke
 		return model.Kernel{}, err
 	}
 	op.Stage("download")
-	got, source, err := s.download(ctx, op, e, st)
+	got, err := s.fetch(ctx, op, e, st)
 	if err != nil {
 		return model.Kernel{}, err
 	}
@@ -88,17 +126,35 @@ func (s *Service) pull(ctx context.Context, op *operation.Op, e Entry) (model.Ke
 		return model.Kernel{}, err
 	}
 	op.Stage("unpack")
-	info, err := s.unpack(ctx, st, got.Files)
+	info, err := s.unpack(ctx, st, got)
 	if err != nil {
-		return model.Kernel{}, fmt.Errorf("unpacking %s: %w", got.Package, err)
+		return model.Kernel{}, fmt.Errorf("unpacking %s: %w", got.what, err)
+	}
+	if err := e.matches(st, info); err != nil {
+		return model.Kernel{}, err
 	}
 	if err := failpoint.Hit(ctx, "kernel.pull/unpacked"); err != nil {
 		return model.Kernel{}, err
 	}
 	return s.finish(ctx, op, st, info, model.Kernel{
-		Name: e.Name, Distro: source.Distro, Flavour: e.Flavour,
-		Source: fmt.Sprintf("%s: %s %s", source, got.Package, got.Version),
+		Name: e.Name, Distro: cmp.Or(got.distro, e.Distro), Flavour: cmp.Or(e.Flavour, got.flavour),
+		Source: fmt.Sprintf("%s: %s", got.source, got.what),
 	})
+}
+
+// matches checks what arrived against what the catalog says of it.
+func (e Entry) matches(st *stage, info vmlinux.Info) error {
+	if !strings.HasPrefix(info.Release, e.Version) {
+		return model.Errorf(model.CodeIntegrity, "kernel %s is version %s: the catalog says %s", e.Name, info.Release, e.Version)
+	}
+	if e.Digest == "" {
+		return nil
+	}
+	digest, err := fileDigest(st.path(model.VmlinuxFile))
+	if err == nil && "sha256:"+digest != e.Digest {
+		err = model.Errorf(model.CodeIntegrity, "kernel %s has digest sha256:%s: the catalog says %s", e.Name, digest, e.Digest)
+	}
+	return err
 }
 
 // finish is the common end of pull and import: check, publish, record. It
@@ -159,46 +215,4 @@ func (s *Service) forget(ctx context.Context, name string) error {
 		return err
 	}
 	return s.removeFiles(name)
-}
-
-// download tries the entry's sources in order. A source that cannot serve
-// this host gives way to the next; wrong bytes end it at once.
-func (s *Service) download(ctx context.Context, op *operation.Op, e Entry, st *stage) (apt.Result, Source, error) {
-	note := func(text string) { op.Report(model.Progress{Note: text}) }
-	var failed []error
-	for _, source := range e.Sources {
-		dir := st.path(packagesDir)
-		if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
-			return apt.Result{}, source, fmt.Errorf("making a staging directory: %w", err)
-		}
-		req := apt.Request{Distro: source.Distro, Suite: source.Suite, Package: source.Package}
-		got, err := s.cfg.Packages.Download(ctx, req, dir, note)
-		if err == nil {
-			return got, source, nil
-		}
-		err = fmt.Errorf("%s: %w", source, err)
-		if code := model.CodeOf(err); code == model.CodeIntegrity || code == model.CodeNoSpace || ctx.Err() != nil {
-			return apt.Result{}, source, err
-		}
-		failed = append(failed, err)
-	}
-	return apt.Result{}, Source{}, noSource(e, failed)
-}
-
-// noSource sums up why no source worked. What could be otherwise next time
-// (an unreachable mirror) says more than what this host is not.
-func noSource(e Entry, failed []error) error {
-	cause := failed[0]
-	reasons := make([]string, 0, len(failed))
-	for _, err := range failed {
-		reasons = append(reasons, err.Error())
-		if model.CodeOf(cause) == model.CodeUnsupported {
-			cause = err
-		}
-	}
-	err := model.Errorf(model.CodeOf(cause), "no source of kernel %s works here: %s", e.Name, strings.Join(reasons, "; "))
-	if hint := model.HintOf(cause); hint != "" {
-		return err.WithHint("%s", hint)
-	}
-	return err.WithHint("import a kernel that you have: banger kernel import --kernel-path FILE NAME")
 }

@@ -18,12 +18,26 @@ import (
 const unusedInitramfs = 30 * 24 * time.Hour
 
 // Recover removes what an earlier daemon left half done: staging directories,
-// kernels without a row, half-written and long unused initial file systems.
+// kernels without a row, half-written and long unused initial file systems,
+// what was to be pushed.
 // It is called before any other method. Rows without files stay: their disk
 // may only not be mounted, and EnsureKernel makes up for them.
 func (s *Service) Recover(ctx context.Context) error {
 	err := s.sweepKernels(ctx)
-	return errors.Join(err, failpoint.Hit(ctx, "kernel.recover/swept"), s.sweepInitramfs())
+	return errors.Join(err, failpoint.Hit(ctx, "kernel.recover/swept"), s.sweepInitramfs(), s.sweepPushes())
+}
+
+// sweepPushes removes what a push had compressed.
+func (s *Service) sweepPushes() error {
+	dirs, err := filepath.Glob(filepath.Join(globQuote(s.cfg.Paths.Cache), pushPrefix+"*"))
+	if err != nil {
+		return fmt.Errorf("listing the cache: %w", err)
+	}
+	var failed []error
+	for _, dir := range dirs {
+		failed = append(failed, os.RemoveAll(dir))
+	}
+	return errors.Join(failed...)
 }
 
 func (s *Service) sweepKernels(ctx context.Context) error {

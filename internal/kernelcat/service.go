@@ -2,9 +2,12 @@ package kernelcat
 
 import (
 	"context"
+	"net/http"
 	"runtime"
 
 	"banger/internal/kernelcat/apt"
+	"banger/internal/kernelcat/artifact"
+	"banger/internal/kernelcat/web"
 	"banger/internal/model"
 	"banger/internal/operation"
 )
@@ -26,6 +29,12 @@ type Packages interface {
 	Download(ctx context.Context, req apt.Request, dir string, note func(string)) (apt.Result, error)
 }
 
+// Artifacts keeps kernels in OCI registries; *artifact.Client does.
+type Artifacts interface {
+	Pull(ctx context.Context, ref, dir string, accept func(artifact.Info) error, note func(string)) (artifact.Pulled, error)
+	Push(ctx context.Context, ref string, info artifact.Info, parts []artifact.Part, note func(string)) (string, error)
+}
+
 // Config is what a Service works with.
 type Config struct {
 	Paths      model.Paths
@@ -35,18 +44,24 @@ type Config struct {
 	AgentPath  string // static banger-agent of the guests' architecture
 	Arch       string // of the guests, as GOARCH names it; default: the host's
 
-	// Catalog replaces the built-in one when it is not nil.
-	Catalog *Catalog
-	// Users names the images and VMs that need a kernel; nil: none do.
-	Users func(ctx context.Context, kernel string) ([]string, error)
+	// CatalogDir holds the user's own catalog files, *.json; "": there are none.
+	CatalogDir string
+	// Registry is where artifacts are whose references begin with "/":
+	// HOST[/PREFIX]; "": nowhere.
+	Registry  string
+	Artifacts Artifacts         // nil: sources in registries are not supported
+	Web       http.RoundTripper // for sources by URL; default web.NewTransport()
+	HostRoot  string            // of the host's own kernel; default "/"
+	// Users names the images and VMs that need a kernel, which may be the
+	// default one; nil: none do.
+	Users func(ctx context.Context, kernel string, isDefault bool) ([]string, error)
 }
 
 // Service implements rpc.KernelAPI, one operation in each file, and gives
 // the other services kernels and initial file systems.
 type Service struct {
-	cfg     Config
-	catalog Catalog // of cfg.Arch
-	agent   agentDigest
+	cfg   Config
+	agent agentDigest
 }
 
 // New returns a service. It fails when the built-in catalog is damaged.
@@ -54,14 +69,21 @@ func New(cfg Config) (*Service, error) {
 	if cfg.Arch == "" {
 		cfg.Arch = runtime.GOARCH
 	}
-	if cfg.Catalog == nil {
-		c, err := ParseCatalog(embeddedCatalog)
-		if err != nil {
-			return nil, err
-		}
-		cfg.Catalog = &c
+	if cfg.Web == nil {
+		cfg.Web = web.NewTransport()
 	}
-	return &Service{cfg: cfg, catalog: cfg.Catalog.forArch(cfg.Arch)}, nil
+	if _, err := ParseCatalog(embeddedCatalog); err != nil {
+		return nil, err
+	}
+	return &Service{cfg: cfg}, nil
+}
+
+// loadCatalog reads the catalog of this architecture. It is read anew for
+// each call, so that an edited file counts at once, and a bad one stops what
+// needs it and nothing else.
+func (s *Service) loadCatalog() (Catalog, error) {
+	c, err := LoadCatalog(s.cfg.CatalogDir)
+	return c.forArch(s.cfg.Arch), err
 }
 
 // lockKey is the key that work on one kernel is serialized by.

@@ -21,15 +21,18 @@ func (s *Service) ShowKernel(ctx context.Context, p rpc.NameParams) (model.Kerne
 	return s.marked(k), err
 }
 
-// nameOrDefault validates name; "" stands for the catalog's default.
+// nameOrDefault validates name; "" stands for the default.
 func (s *Service) nameOrDefault(name string) (string, error) {
 	if name != "" {
 		return name, model.ValidateObjectName("kernel", name)
 	}
-	name = s.catalog.defaultName()
+	name, err := s.defaultName()
+	if err != nil {
+		return "", err
+	}
 	if name == "" {
 		return "", model.Errorf(model.CodeUnsupported, "the catalog has no default kernel for %s", s.cfg.Arch).
-			WithHint("import one: banger kernel import --kernel-path FILE NAME")
+			WithHint("import one: banger kernel import --kernel-path FILE NAME, then: banger kernel default NAME")
 	}
 	return name, nil
 }
@@ -37,17 +40,21 @@ func (s *Service) nameOrDefault(name string) (string, error) {
 // unknown says that there is no kernel called name on this host, and what
 // could have been meant.
 func (s *Service) unknown(ctx context.Context, name string) error {
-	if _, ok := s.catalog.find(name); ok {
+	catalog, err := s.loadCatalog()
+	if err != nil {
+		return err
+	}
+	if _, ok := catalog.find(name); ok {
 		return model.Errorf(model.CodeNotFound, "kernel %s is not on this host", name).
 			WithHint("banger kernel pull %s", name)
 	}
-	known := make([]string, 0, len(s.catalog.Kernels))
-	for _, e := range s.catalog.Kernels {
+	known := make([]string, 0, len(catalog.Kernels))
+	for _, e := range catalog.Kernels {
 		known = append(known, e.Name)
 	}
 	if kernels, err := s.cfg.Store.Kernels(ctx); err == nil { // else only the advice is poorer
 		for _, k := range kernels {
-			if _, ok := s.catalog.find(k.Name); !ok {
+			if _, ok := catalog.find(k.Name); !ok {
 				known = append(known, k.Name)
 			}
 		}

@@ -8,6 +8,8 @@ import (
 // Paths are the directories that banger keeps things in. Every name on disk
 // is made here, so that the layout can be read in one place:
 //
+//	Config/config.toml             settings
+//	Config/kernels.d/*.json        the user's own catalogs of kernels
 //	State/banger.db                SQLite
 //	State/daemon.lock              held by the one daemon of this state
 //	State/daemon.log               what the daemon says
@@ -16,9 +18,11 @@ import (
 //	State/images/<id>.staging/     being built; swept at start
 //	State/kernels/<name>/          vmlinux, modules/, initrd, manifest.json
 //	State/kernels/<name>.staging/  being made; swept at start
-//	State/vms/<id>/                root.ext4 or root.qcow2, console.log
+//	State/kernels/.default         name of the kernel that was chosen as the default
+//	State/vms/<id>/                root*.ext4 or root*.qcow2, work.ext4, console.log
 //	Cache/oci/                     verified blobs in OCI image layout
 //	Cache/initramfs/<key>.cpio     one for each kernel and agent
+//	Cache/push-*/                  layers of a kernel on its way to a registry; swept at start
 //	Cache/apt/                     package lists of the kernels' distributions
 //	Cache/kvm.json                 whether KVM runs kernels, until the next boot
 //	Run/banger.sock                the daemon's API
@@ -75,6 +79,9 @@ func DefaultPaths(getenv func(string) string, uid int) (Paths, error) {
 	return p, nil
 }
 
+// ConfigFile holds the daemon's settings.
+func (p Paths) ConfigFile() string { return filepath.Join(p.Config, "config.toml") }
+
 // DB is the database file.
 func (p Paths) DB() string { return filepath.Join(p.State, "banger.db") }
 
@@ -92,6 +99,9 @@ func (p Paths) Images() string { return filepath.Join(p.State, "images") }
 
 // Kernels holds one directory per kernel.
 func (p Paths) Kernels() string { return filepath.Join(p.State, "kernels") }
+
+// KernelCatalog holds the user's own catalog files, *.json.
+func (p Paths) KernelCatalog() string { return filepath.Join(p.Config, "kernels.d") }
 
 // VMs holds one directory per VM.
 func (p Paths) VMs() string { return filepath.Join(p.State, "vms") }

@@ -22,6 +22,8 @@ type API interface {
 type SystemAPI interface {
 	// Version says what the daemon is and where it keeps its state.
 	Version(ctx context.Context) (model.VersionInfo, error)
+	// Settings says what the daemon was started with.
+	Settings(ctx context.Context) (model.Settings, error)
 	// Shutdown ends the daemon; running VMs go on.
 	Shutdown(ctx context.Context) error
 }

@@ -17,6 +17,11 @@ func (c *Client) Version(ctx context.Context) (model.VersionInfo, error) {
 	return invoke[model.VersionInfo](ctx, c, "system.version", none{})
 }
 
+// Settings implements API.
+func (c *Client) Settings(ctx context.Context) (model.Settings, error) {
+	return invoke[model.Settings](ctx, c, "system.settings", none{})
+}
+
 // Shutdown implements API.
 func (c *Client) Shutdown(ctx context.Context) error {
 	_, err := invoke[none](ctx, c, "system.shutdown", none{})
@@ -88,6 +93,21 @@ func (c *Client) DeleteKernel(ctx context.Context, p NameParams) (model.Kernel, 
 	return invoke[model.Kernel](ctx, c, "kernel.delete", p)
 }
 
+// DefaultKernel implements API.
+func (c *Client) DefaultKernel(ctx context.Context, p KernelDefaultParams) (model.Kernel, error) {
+	return invoke[model.Kernel](ctx, c, "kernel.default", p)
+}
+
+// PushKernel implements API.
+func (c *Client) PushKernel(ctx context.Context, p KernelPushParams, report model.Report) (model.KernelArtifact, error) {
+	return follow[model.KernelArtifact](ctx, c, "kernel.push", p, report)
+}
+
+// PruneKernels implements API.
+func (c *Client) PruneKernels(ctx context.Context, p KernelPruneParams) ([]model.Kernel, error) {
+	return invoke[[]model.Kernel](ctx, c, "kernel.prune", p)
+}
+
 // CreateVM implements API.
 func (c *Client) CreateVM(ctx context.Context, p VMCreateParams, report model.Report) (model.VM, error) {
 	return follow[model.VM](ctx, c, "vm.create", p, report)
@@ -121,6 +141,21 @@ func (c *Client) DeleteVM(ctx context.Context, p VMDeleteParams, report model.Re
 // ListVMSummaries implements API.
 func (c *Client) ListVMSummaries(ctx context.Context) ([]model.VMSummary, error) {
 	return invoke[[]model.VMSummary](ctx, c, "vm.summaries", none{})
+}
+
+// ResizeVM implements API.
+func (c *Client) ResizeVM(ctx context.Context, p VMResizeParams, report model.Report) (model.VM, error) {
+	return follow[model.VM](ctx, c, "vm.resize", p, report)
+}
+
+// ResetVM implements API.
+func (c *Client) ResetVM(ctx context.Context, p VMResetParams, report model.Report) (model.VM, error) {
+	return follow[model.VM](ctx, c, "vm.reset", p, report)
+}
+
+// RebaseVM implements API.
+func (c *Client) RebaseVM(ctx context.Context, p VMRebaseParams, report model.Report) (model.VM, error) {
+	return follow[model.VM](ctx, c, "vm.rebase", p, report)
 }
 
 // ListVMs implements API.

@@ -29,16 +29,20 @@ func apiCalls() []apiCall {
 	name, id := rpc.NameParams{Name: "web"}, rpc.IDParams{ID: "0f"}
 	pull := rpc.ImagePullParams{Ref: "debian:12", Name: "d", SizeBytes: 1 << 40, Platform: "linux/amd64"}
 	prune := rpc.ImageCachePruneParams{KeepBytes: 1 << 30}
+	kdefault, kpush, kprune := rpc.KernelDefaultParams{Name: "k"}, rpc.KernelPushParams{Name: "k", Ref: "r"}, rpc.KernelPruneParams{DryRun: true}
 	tree, diff := rpc.ImageTreeParams{Name: "web", Path: "/etc"}, rpc.ImageDiffParams{From: "a", To: "b", Times: true}
 	kpull, kimport := rpc.KernelPullParams{Name: "k"}, rpc.KernelImportParams{Name: "k", KernelPath: "/boot/vmlinuz"}
 	create := rpc.VMCreateParams{Image: "debian", Name: "web", CPUs: 2, Network: model.NetUser, Env: []string{"A=\x01ü"},
 		Labels: map[string]string{"a": "b"}, Entrypoint: []string{}, Driver: "qemu", Start: true}
 	stop, del := rpc.VMStopParams{Name: "web", GraceSeconds: &two}, rpc.VMDeleteParams{Name: "web", Force: true}
+	resize, reset := rpc.VMResizeParams{Name: "web", DiskBytes: 1 << 40}, rpc.VMResetParams{Name: "web", Force: true}
+	rebase := rpc.VMRebaseParams{Name: "web", Image: "debian:13", Pull: "never"}
 	logs := rpc.VMLogsParams{Name: "web", Tail: 5}
 	exec := rpc.VMExecParams{Name: "web", Argv: []string{"exit", "7"}, Size: &model.WinSize{Rows: 24, Cols: 80}}
 	run := rpc.VMRunParams{Create: create, Argv: []string{"exit", "9"}}
 	return append(lifeCalls(), []apiCall{
 		{"Version", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Version(ctx) }, model.VersionInfo{Version: "1.2.3", PID: 7}, false},
+		{"Settings", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Settings(ctx) }, fakeSettings(), false},
 		{"Shutdown", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return nil, a.Shutdown(ctx) }, nil, false},
 		{"PullImage", pull, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PullImage(ctx, pull, r) }, fakeImage("debian:12"), true},
 		{"ListImages", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListImages(ctx) }, []model.Image{fakeImage("a"), fakeImage("b")}, false},
@@ -62,12 +66,20 @@ func apiCalls() []apiCall {
 		{"ListKernels", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListKernels(ctx) }, []model.Kernel{fakeKernel("k")}, false},
 		{"ListCatalog", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListCatalog(ctx) }, []model.CatalogKernel{{Name: "c", Has: []string{"vsock"}}}, false},
 		{"ShowKernel", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowKernel(ctx, name) }, fakeKernel("web"), false},
+		{"DefaultKernel", kdefault, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) {
+			return a.DefaultKernel(ctx, kdefault)
+		}, fakeKernel("k"), false},
+		{"PushKernel", kpush, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PushKernel(ctx, kpush, r) }, model.KernelArtifact{Kernel: "k", Ref: "r"}, true},
+		{"PruneKernels", kprune, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.PruneKernels(ctx, kprune) }, []model.Kernel{fakeKernel("k")}, false},
 		{"DeleteKernel", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.DeleteKernel(ctx, name) }, fakeKernel("web"), false},
 		{"CreateVM", create, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.CreateVM(ctx, create, r) }, fakeVM("web"), true},
 		{"StartVM", name, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.StartVM(ctx, name, r) }, fakeVM("web"), true},
 		{"StopVM", stop, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.StopVM(ctx, stop, r) }, fakeVM("web"), true},
 		{"KillVM", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.KillVM(ctx, name) }, fakeVM("web"), false},
 		{"RestartVM", stop, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.RestartVM(ctx, stop, r) }, fakeVM("web"), true},
+		{"ResizeVM", resize, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.ResizeVM(ctx, resize, r) }, fakeVM("web"), true},
+		{"ResetVM", reset, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.ResetVM(ctx, reset, r) }, fakeVM("web"), true},
+		{"RebaseVM", rebase, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.RebaseVM(ctx, rebase, r) }, fakeVM("web"), true},
 		{"DeleteVM", del, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.DeleteVM(ctx, del, r) }, fakeVM("web"), true},
 		{"ListVMSummaries", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListVMSummaries(ctx) }, []model.VMSummary{{ID: "v"}}, false},
 		{"ListVMs", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListVMs(ctx) }, []model.VM{fakeVM("v")}, false},

@@ -7,6 +7,10 @@ import (
 	"banger/internal/rpc"
 )
 
+func fakeSettings() model.Settings {
+	return model.Settings{File: "/c/config.toml", Settings: []model.Setting{{Key: "image.layers", Value: "3", Default: "512", Origin: model.OriginFile}}}
+}
+
 // fakeFiles has names that are hard to carry.
 func fakeFiles() []model.TreeEntry {
 	return []model.TreeEntry{

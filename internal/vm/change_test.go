@@ -79,7 +79,7 @@ func TestPauseAndResume(t *testing.T) {
 			t.Errorf("%s of a stopped VM: %v", what, err)
 		}
 	}
-	want := []string{"creating", "stopped", "starting", "running", "paused", "running", "paused", "running", "stopping", "stopped"}
+	want := []string{"creating", "starting", "running", "paused", "running", "paused", "running", "stopping", "stopped"}
 	if d := cmp.Diff(want, r.events.actions(v.ID)); d != "" {
 		t.Errorf("events (-want +got):\n%s", d)
 	}

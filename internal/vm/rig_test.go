@@ -158,6 +158,7 @@ func awaitTrue(t *testing.T, what string, cond func() bool) {
 // catalog is the images and kernels that there are.
 type catalog struct {
 	image  model.Image
+	others []model.Image
 	kernel model.Kernel
 	initrd string
 }
@@ -188,10 +189,12 @@ func (c *catalog) EnsureImage(ctx context.Context, name, _ string, _ model.Repor
 }
 
 func (c *catalog) FindImage(_ context.Context, name string) (model.Image, error) {
-	if name != "app" && name != c.image.ID {
-		return model.Image{}, model.Errorf(model.CodeNotFound, "there is no image %q", name)
+	for _, img := range append([]model.Image{c.image}, c.others...) {
+		if name == img.Name || name == img.ID {
+			return img, nil
+		}
 	}
-	return c.image, nil
+	return model.Image{}, model.Errorf(model.CodeNotFound, "there is no image %q", name)
 }
 
 func (c *catalog) ShowImage(ctx context.Context, p rpc.NameParams) (model.Image, error) {

@@ -89,7 +89,7 @@ func New(cfg Config) *Service {
 	return &Service{
 		cfg:   cfg,
 		rows:  rows,
-		hooks: append(hooks{networkHook(), policyHook(), commandHook(cfg.Log)}, cfg.Hooks...),
+		hooks: append(hooks{rootHook(), workHook(), networkHook(), policyHook(), commandHook(cfg.Log)}, cfg.Hooks...),
 		boots: make(chan struct{}, runtime.NumCPU()),
 		live:  map[string]*live{},
 	}

@@ -1,12 +1,14 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"banger/internal/failpoint"
@@ -142,6 +144,7 @@ func (s *Service) boot(ctx context.Context, vm model.VM, driver picked, boot boo
 func (s *Service) planStart(vm model.VM, boot bootSet) (Plan, error) {
 	plan := Plan{Machine: planMachine(vm, boot, s.runDir(vm.Runtime.Generation)), Guest: planGuest(vm)}
 	err := s.hooks.configure(vm, &plan)
+	slices.SortStableFunc(plan.Guest.Mounts, func(a, b wire.Mount) int { return cmp.Compare(a.Path, b.Path) }) // outer ones first
 	return plan, err
 }
 
@@ -161,7 +164,7 @@ func (s *Service) launch(ctx context.Context, vm model.VM, driver picked, spec v
 	if err != nil {
 		return nil, errors.Join(err, s.hooks.stop(ctx, vm), os.RemoveAll(spec.RunDir))
 	}
-	return s.launched(ctx, vm, m)
+	return s.launched(ctx, vm, m, spec)
 }
 
 // startIn starts the process once all is prepared for it.
@@ -173,10 +176,10 @@ func startIn(ctx context.Context, driver picked, spec vmm.Spec) (vmm.Machine, er
 }
 
 // launched makes a process known and records it.
-func (s *Service) launched(ctx context.Context, vm model.VM, m vmm.Machine) (*live, error) {
+func (s *Service) launched(ctx context.Context, vm model.VM, m vmm.Machine, spec vmm.Spec) (*live, error) {
 	l := newLive(vm.ID, vm.Runtime.Generation, m)
 	s.adopt(ctx, l, consolePath(vm))
-	if err := s.recordProcess(ctx, vm.ID, m.Record().Process); err != nil {
+	if err := s.recordProcess(ctx, vm.ID, m.Record().Process, spec); err != nil {
 		l.expect(model.VMFailed, err.Error())
 		return nil, errors.Join(err, s.kill(ctx, l))
 	}
@@ -184,12 +187,15 @@ func (s *Service) launched(ctx context.Context, vm model.VM, m vmm.Machine) (*li
 }
 
 // recordProcess makes a process one that the next daemon finds.
-func (s *Service) recordProcess(ctx context.Context, id string, process model.ProcessID) error {
+func (s *Service) recordProcess(ctx context.Context, id string, process model.ProcessID, spec vmm.Spec) error {
 	if err := failpoint.Hit(ctx, "vm.start/launched"); err != nil {
 		return err
 	}
 	_, err := s.cfg.Store.UpdateVM(ctx, id, func(vm *model.VM) error {
 		vm.Runtime.Process = process
+		for _, d := range spec.Disks {
+			vm.Runtime.Disks = append(vm.Runtime.Disks, d.Path)
+		}
 		return nil
 	})
 	return err

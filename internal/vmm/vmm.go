@@ -33,6 +33,9 @@ type Machine interface {
 	Resume(ctx context.Context) error
 	// Usage measures what the process has used; ErrGone when it has ended.
 	Usage(ctx context.Context) (Usage, error)
+	// ResizeDisk makes the i-th disk of the Spec larger while the guest runs;
+	// the guest sees it soon after. The caller knows that it is larger.
+	ResizeDisk(ctx context.Context, i int, sizeBytes int64) error
 	// Kill ends the process at once and returns when it is gone.
 	Kill(ctx context.Context) error
 	// Wait returns when the process is gone.

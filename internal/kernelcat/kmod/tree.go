@@ -49,6 +49,15 @@ func (t *Tree) Close() error { return t.root.Close() }
 // Len returns how many loadable modules there are.
 func (t *Tree) Len() int { return len(t.paths) }
 
+// Has tells whether a module of that name can be loaded or is built in, as
+// far as the tree knows.
+func (t *Tree) Has(name string) bool {
+	name = normalize(name)
+	_, loadable := t.paths[name]
+	_, builtin := t.builtin[name]
+	return loadable || builtin
+}
+
 // list finds the module files: *.ko, plain or compressed.
 func (t *Tree) list() error {
 	files := 0

@@ -35,6 +35,7 @@ const (
 func routes(api rpc.API) []route {
 	return []route{
 		call("system.version", "Version", "What the daemon is and where it keeps its state", noParams(api.Version)),
+		call("system.settings", "Settings", "What the daemon was started with", noParams(api.Settings)),
 		call("system.shutdown", "Shutdown", "End the daemon; running VMs go on", noResult(api.Shutdown)),
 		stream("system.events", "Events", "What has happened and happens, as JSON lines", api.Events),
 
@@ -49,12 +50,15 @@ func routes(api rpc.API) []route {
 		lines("image.tree", "TreeImage", "The files of an image", api.TreeImage),
 		lines("image.diff", "DiffImages", "In what the files of two images differ", api.DiffImages),
 
-		long("kernel.pull", "PullKernel", "Get a kernel of the catalog", api.PullKernel),
-		long("kernel.import", "ImportKernel", "Make a kernel of files on this host", api.ImportKernel),
+		long("kernel.pull", "PullKernel", "Get a kernel of the catalog or of a registry", api.PullKernel),
+		long("kernel.import", "ImportKernel", "Make a kernel of files or packages on this host", api.ImportKernel),
 		call("kernel.list", "ListKernels", "The kernels that are on this host", noParams(api.ListKernels)),
 		call("kernel.catalog", "ListCatalog", "The kernels that can be pulled", noParams(api.ListCatalog)),
 		call("kernel.show", "ShowKernel", "One kernel", api.ShowKernel),
 		call("kernel.delete", "DeleteKernel", "Delete a kernel that nothing needs", api.DeleteKernel),
+		call("kernel.default", "DefaultKernel", "The default kernel, or another choice of it", api.DefaultKernel),
+		long("kernel.push", "PushKernel", "Write a kernel to a registry", api.PushKernel),
+		call("kernel.prune", "PruneKernels", "Delete the kernels that nothing needs", api.PruneKernels),
 
 		long("vm.create", "CreateVM", "Make a VM, and start it when asked", api.CreateVM),
 		long("vm.start", "StartVM", "Start a VM and wait for its agent", api.StartVM),
@@ -62,6 +66,9 @@ func routes(api rpc.API) []route {
 		call("vm.kill", "KillVM", "End a VM at once", api.KillVM),
 		long("vm.restart", "RestartVM", "Stop a VM and start it again", api.RestartVM),
 		long("vm.delete", "DeleteVM", "Delete a VM and its disks", api.DeleteVM),
+		long("vm.resize", "ResizeVM", "Make disks of a VM larger", api.ResizeVM),
+		long("vm.reset", "ResetVM", "Make the root disk of a VM anew", api.ResetVM),
+		long("vm.rebase", "RebaseVM", "Make the root disk of a VM anew from another image", api.RebaseVM),
 		call("vm.list", "ListVMs", "All VMs, oldest first", noParams(api.ListVMs)),
 		call("vm.summaries", "ListVMSummaries", "What a list shows of all VMs, oldest first", noParams(api.ListVMSummaries)),
 		call("vm.show", "ShowVM", "One VM", api.ShowVM),

@@ -96,13 +96,10 @@ func channelArgs(spec vmm.Spec) []string {
 // optionValue escapes s for one of QEMU's comma-separated option lists.
 func optionValue(s string) string { return strings.ReplaceAll(s, ",", ",,") }
 
-// diskNode is what the name of a disk's block node begins with.
-const diskNode = "disk"
-
 // diskArgs are the i-th disk. The block nodes are given as JSON, which has no
 // place for options in file names, and no format is ever probed.
 func diskArgs(i int, d vmm.Disk) []string {
-	id := diskNode + strconv.Itoa(i)
+	id := diskNode(i)
 	node := blockNode{Driver: "raw", NodeName: id, ReadOnly: d.ReadOnly, Discard: "unmap", File: fileNode(d.Path, d.ReadOnly)}
 	if d.Format == vmm.Qcow2 {
 		node.Driver = "qcow2"
@@ -113,6 +110,9 @@ func diskArgs(i int, d vmm.Disk) []string {
 		"-device", fmt.Sprintf("virtio-blk-device,drive=%s,serial=%s", id, id),
 	}
 }
+
+// diskNode is the name of the i-th disk's block node, and its serial number.
+func diskNode(i int) string { return fmt.Sprintf("disk%d", i) }
 
 // blockNode is a BlockdevOptions of QEMU's qapi/block-core.json.
 type blockNode struct {

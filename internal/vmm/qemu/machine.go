@@ -135,8 +135,22 @@ func (m *machine) Pause(ctx context.Context) error { return m.execute(ctx, "stop
 // Resume implements vmm.Machine.
 func (m *machine) Resume(ctx context.Context) error { return m.execute(ctx, "cont") }
 
+// ResizeDisk implements vmm.Machine (block_resize of QEMU's
+// qapi/block-core.json).
+func (m *machine) ResizeDisk(ctx context.Context, i int, sizeBytes int64) error {
+	type arguments struct {
+		NodeName string `json:"node-name"`
+		Size     int64  `json:"size"`
+	}
+	return m.executeWith(ctx, "block_resize", arguments{diskNode(i), sizeBytes})
+}
+
 func (m *machine) execute(ctx context.Context, command string) error {
-	err := m.monitor.execute(ctx, command, nil)
+	return m.executeWith(ctx, command, nil)
+}
+
+func (m *machine) executeWith(ctx context.Context, command string, arguments any) error {
+	err := m.monitor.executeWith(ctx, command, arguments, nil)
 	if err != nil && m.process.Ended() {
 		return vmm.ErrGone
 	}
@@ -146,10 +160,14 @@ func (m *machine) execute(ctx context.Context, command string) error {
 // Kill implements vmm.Machine.
 func (m *machine) Kill(ctx context.Context) error {
 	m.killed.Store(true)
-	if err := m.process.Signal(unix.SIGKILL); err != nil && !errors.Is(err, proc.ErrGone) {
+	err := m.process.Signal(unix.SIGKILL)
+	switch {
+	case errors.Is(m.unusable(), vmm.ErrGone):
+		return nil // whoever saw the end first may have closed the machine already
+	case err != nil && !errors.Is(err, proc.ErrGone):
 		return err
 	}
-	_, err := m.Wait(ctx)
+	_, err = m.Wait(ctx)
 	return err
 }
 

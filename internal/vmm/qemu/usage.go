@@ -1,13 +1,9 @@
 package qemu
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 
 	"banger/internal/proc"
 	"banger/internal/vmm"
@@ -57,18 +53,16 @@ func (m *machine) usage(ctx context.Context) (vmm.Usage, error) {
 
 // disksOf picks the disks of Args out of what QEMU tells, in their order.
 func disksOf(nodes []blockStats) []vmm.DiskUsage {
-	number := func(n blockStats) int {
-		i, err := strconv.Atoi(strings.TrimPrefix(n.NodeName, diskNode))
-		if err != nil || !strings.HasPrefix(n.NodeName, diskNode) {
-			return -1
+	byName := map[string]blockStats{}
+	for _, n := range nodes {
+		byName[n.NodeName] = n
+	}
+	var disks []vmm.DiskUsage
+	for {
+		n, ok := byName[diskNode(len(disks))]
+		if !ok {
+			return disks
 		}
-		return i
+		disks = append(disks, vmm.DiskUsage{ReadBytes: n.Stats.ReadBytes, WriteBytes: n.Stats.WriteBytes, Reads: n.Stats.Reads, Writes: n.Stats.Writes})
 	}
-	nodes = slices.DeleteFunc(slices.Clone(nodes), func(n blockStats) bool { return number(n) < 0 })
-	slices.SortFunc(nodes, func(a, b blockStats) int { return cmp.Compare(number(a), number(b)) })
-	disks := make([]vmm.DiskUsage, len(nodes))
-	for i, n := range nodes {
-		disks[i] = vmm.DiskUsage{ReadBytes: n.Stats.ReadBytes, WriteBytes: n.Stats.WriteBytes, Reads: n.Stats.Reads, Writes: n.Stats.Writes}
-	}
-	return disks
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"sync"
 
 	"banger/internal/vmm"
@@ -107,6 +108,21 @@ func (m *fakeMachine) Usage(context.Context) (vmm.Usage, error) {
 		return vmm.Usage{}, err
 	}
 	return m.guest.use(), nil
+}
+
+// ResizeDisk implements vmm.Machine: the file of a raw disk grows.
+func (m *fakeMachine) ResizeDisk(_ context.Context, i int, sizeBytes int64) error {
+	if err := m.state(); err != nil {
+		return err
+	}
+	disks := m.guest.Spec.Disks
+	switch {
+	case i < 0 || i >= len(disks) || disks[i].ReadOnly:
+		return fmt.Errorf("the fake VM has no disk %d to resize", i)
+	case disks[i].Format == vmm.Raw:
+		return os.Truncate(disks[i].Path, sizeBytes)
+	}
+	return nil
 }
 
 // Kill implements vmm.Machine.

@@ -43,6 +43,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("OneConnection", s.oneConnection)
 	t.Run("Pause", s.pause)
 	t.Run("Usage", s.usage)
+	t.Run("ResizeDisk", s.resizeDisk)
 	t.Run("Reset", s.reset)
 	t.Run("Kill", s.kill)
 	t.Run("NextDaemon", s.nextDaemon)
@@ -167,6 +168,28 @@ func (s Subject) reset(t *testing.T) {
 	echo(t, conn, "up")
 	send(t, conn, LineReset)
 	wantExit(t, m, vmm.ExitReset)
+}
+
+// resizeDisk: a raw disk grows under a guest that goes on.
+func (s Subject) resizeDisk(t *testing.T) {
+	spec := s.Spec(t)
+	file := filepath.Join(t.TempDir(), "disk")
+	if err := os.WriteFile(file, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	spec.Disks = append(spec.Disks, vmm.Disk{Path: file, Format: vmm.Raw})
+	m := start(t, s.Driver(t), spec)
+	last := len(spec.Disks) - 1
+	if err := m.ResizeDisk(limited(t), last, 3<<20); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Size() != 3<<20 {
+		t.Errorf("the disk: %+v, %v", info, err)
+	}
+	if err := m.ResizeDisk(limited(t), last+1, 3<<20); err == nil || errors.Is(err, vmm.ErrGone) {
+		t.Errorf("a disk that there is not: %v", err)
+	}
+	echo(t, dial(t, m), "unharmed")
 }
 
 func (s Subject) kill(t *testing.T) {

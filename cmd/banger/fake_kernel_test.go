@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"banger/internal/model"
+	"banger/internal/rpc"
+)
+
+func (d *fakeDaemon) DefaultKernel(ctx context.Context, p rpc.KernelDefaultParams) (model.Kernel, error) {
+	if p.Name == "" {
+		p.Name = "debian-12"
+	}
+	return d.ShowKernel(ctx, rpc.NameParams(p))
+}
+
+func (d *fakeDaemon) PushKernel(ctx context.Context, p rpc.KernelPushParams, _ model.Report) (model.KernelArtifact, error) {
+	k, err := d.ShowKernel(ctx, rpc.NameParams{Name: p.Name})
+	digest := "sha256:" + strings.Repeat("c", 64)
+	return model.KernelArtifact{Kernel: k.Name, Ref: p.Ref + "@" + digest, Digest: digest}, err
+}
+
+// PruneKernels: nothing needs the kernels of the fake but its default one.
+func (d *fakeDaemon) PruneKernels(ctx context.Context, p rpc.KernelPruneParams) ([]model.Kernel, error) {
+	kernels, err := d.ListKernels(ctx)
+	pruned := []model.Kernel{}
+	for _, k := range kernels {
+		if k.Default {
+			continue
+		}
+		if !p.DryRun {
+			_, err = d.DeleteKernel(ctx, rpc.NameParams{Name: k.Name})
+		}
+		pruned = append(pruned, k)
+	}
+	return pruned, err
+}

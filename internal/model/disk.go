@@ -1,0 +1,11 @@
+package model
+
+// WorkDisk is a VM's second disk, mounted at its user's home: it stays when
+// the root disk is made anew.
+type WorkDisk struct {
+	SizeBytes int64  `json:"size_bytes"`
+	Path      string `json:"path" doc:"where the guest has it: the home of the image's user"`
+}
+
+// WorkFile is the work disk in a VM's directory.
+const WorkFile = "work.ext4"
