@@ -32,11 +32,10 @@ type fakeDaemon struct {
 	looks      int // calls of StatsVMs
 	down       bool
 	// last parameters seen, for tests of flags
-	run  rpc.VMRunParams
-	exec rpc.VMExecParams
-	pull rpc.ImagePullParams
-	imp  rpc.KernelImportParams
-
+	run    rpc.VMRunParams
+	exec   rpc.VMExecParams
+	pull   rpc.ImagePullParams
+	imp    rpc.KernelImportParams
 	kpull  rpc.KernelPullParams
 	stop   rpc.VMStopParams
 	set    rpc.VMSetParams

@@ -7,7 +7,10 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"banger/internal/cgroup"
+	"banger/internal/config"
 	"banger/internal/daemon"
+	"banger/internal/doctor"
 	"banger/internal/event"
 	"banger/internal/image"
 	"banger/internal/imagepull"
@@ -20,6 +23,7 @@ import (
 	"banger/internal/vm"
 	"banger/internal/vmm"
 	"banger/internal/vmm/qemu"
+	"banger/internal/volume"
 )
 
 // services are the parts of the daemon that this program opens.
@@ -28,16 +32,20 @@ type services struct {
 	kernels    *kernelcat.Service
 	images     *image.Service
 	vms        *vm.Service
+	volumes    *volume.Service
+	db         *store.Store
 	driver     vmm.Driver
 	accel      *accelerator
 	trimmer    *daemon.Trimmer
 	events     *event.Log
+	health     *doctor.Service
 }
 
 // openServices makes the services, each of what it needs of the others.
 func openServices(set settings, db *store.Store, log *slog.Logger) (*services, error) {
 	paths := set.paths
 	s := &services{
+		db:      db,
 		driver:  qemu.New(qemu.Config{Accel: set.accel, ProbeCache: paths.KVMVerdict()}),
 		accel:   &accelerator{},
 		trimmer: &daemon.Trimmer{},
@@ -77,19 +85,35 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Version:    version,
 		Log:        log,
 	})
+	s.volumes = volume.New(volume.Config{Dir: paths.Volumes(), Store: db, Operations: s.operations, Log: log})
 	s.vms = vm.New(vm.Config{
 		Paths:   paths,
 		Store:   db,
 		Images:  s.images,
 		Kernels: s.kernels,
+		Volumes: db,
 		Ops:     s.operations,
 		Events:  s.events,
 		Drivers: []vmm.Driver{s.driver},
 		Log:     log,
 
 		BootTimeout: set.bootTimeout,
+		Limits:      cgroup.Find(),
+		Quota:       quotaOf(set.config.VM),
 	})
+	s.health = doctor.New(doctor.Config{Paths: paths, Store: db, VMs: s.vms, Driver: s.driver, Running: s.operations.Running})
 	return s, nil
+}
+
+// quotaOf takes the bounds that were set.
+func quotaOf(c config.VM) (q vm.Quota) {
+	if c.Memory < config.NoQuota {
+		q.MemoryMiB = int(c.Memory >> 20)
+	}
+	if c.Disk < config.NoQuota {
+		q.DiskBytes = int64(c.Disk)
+	}
+	return q
 }
 
 // parts are the services as the daemon wants them, and the order in which
@@ -99,8 +123,10 @@ func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 		Images:     s.images,
 		Kernels:    s.kernels,
 		VMs:        s.vms,
+		Volumes:    s.volumes,
 		Operations: s.operations,
 		Events:     s.events,
+		Health:     s.health,
 		Version:    versionInfo(set.paths),
 		Settings:   set.told,
 		Accel:      s.accel.known,
@@ -108,7 +134,9 @@ func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 			{What: "operations", Do: s.operations.Recover},
 			{What: "kernels", Do: s.kernels.Recover},
 			{What: "images", Do: s.images.Recover},
+			{What: "volumes", Do: s.volumes.Recover},
 			{What: "VMs", Do: s.vms.Recover},
+			{What: "volumes of VMs", Do: s.db.ReleaseIdleVolumes},
 		},
 		LetGo: s.vms.LetGo,
 		Log:   log,

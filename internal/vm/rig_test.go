@@ -33,6 +33,7 @@ type rig struct {
 	catalog *catalog
 	events  *eventLog
 	hooks   []vm.Hook
+	quota   vm.Quota
 
 	mu     sync.Mutex
 	agents map[*vmmtest.Guest]*agent.Server
@@ -72,8 +73,8 @@ func (r *rig) restart() {
 	}
 	r.ops = operation.New(operation.Config{Store: r.db})
 	r.Service = vm.New(vm.Config{
-		Paths: r.paths, Store: r.db, Images: r.catalog, Kernels: r.catalog, Ops: r.ops, Events: r.events,
-		Drivers: []vmm.Driver{r.fake}, Hooks: r.hooks, Log: slog.New(slog.DiscardHandler), BootTimeout: time.Second,
+		Paths: r.paths, Store: r.db, Volumes: r.db, Images: r.catalog, Kernels: r.catalog, Ops: r.ops, Events: r.events,
+		Drivers: []vmm.Driver{r.fake}, Hooks: r.hooks, Quota: r.quota, Log: slog.New(slog.DiscardHandler), BootTimeout: time.Second,
 	})
 	if err := r.Recover(r.t.Context()); err != nil {
 		r.t.Fatal(err)

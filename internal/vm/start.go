@@ -112,6 +112,7 @@ func (s *Service) boot(ctx context.Context, vm model.VM, driver picked, boot boo
 			Generation: model.NewID(), Kernel: boot.name,
 			Driver: driver.features.Driver, Accel: driver.features.Accel,
 		}
+		vm.Runtime.Limits = limitsText(s.cfg.Limits, planLimits(*vm))
 		return nil
 	})
 	if err != nil {

@@ -162,6 +162,12 @@ func (s *Service) KillVM(ctx context.Context, p rpc.NameParams) (model.VM, error
 	}
 	// No lock: a kill must work while a start or stop holds it.
 	l, err := s.running(ctx, vm)
+	if err != nil && vm.State == model.VMUnknown {
+		if killErr := s.killUnknown(ctx, vm); killErr != nil {
+			return vm, errors.Join(err, killErr)
+		}
+		l, err = s.running(ctx, vm)
+	}
 	if err != nil {
 		return vm, err
 	}
