@@ -23,7 +23,7 @@ func status() (*wire.Status, error) {
 	s := &wire.Status{
 		UptimeSeconds: float64(info.Uptime),
 		Processes:     int(info.Procs),
-		MemoryTotal:   int64(uint64(info.Totalram) * uint64(info.Unit)),
+		MemoryTotal:   int64(info.Totalram * uint64(info.Unit)),
 	}
 	for i := range s.Load {
 		s.Load[i] = float64(info.Loads[i]) / loadUnit

@@ -2,6 +2,7 @@ package vm_test
 
 import (
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -90,7 +91,8 @@ func TestPorts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	want := model.GuestPort{Address: "127.0.0.1", Port: l.Addr().(*net.TCPAddr).AddrPort().Port()}
+	addr := netip.MustParseAddrPort(l.Addr().String())
+	want := model.GuestPort{Address: addr.Addr().String(), Port: addr.Port()}
 	ports, err := r.PortsVM(t.Context(), rpc.NameParams{Name: "web"})
 	if err != nil || !slices.Contains(ports, want) {
 		t.Errorf("%v, %v: want %v", ports, err, want)
