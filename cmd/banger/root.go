@@ -32,9 +32,9 @@ func newRootCommand(a *app) *cobra.Command {
 
 	addGroup(root, "vm", "VMs (the same below 'banger vm'):", vmVerbs(a)...)
 	addGroup(root, "nouns", "Nouns:",
-		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newOperationCommand(a), newConfigCommand(a), newSystemCommand(a))
+		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newVolumeCommand(a), newOperationCommand(a), newConfigCommand(a), newSystemCommand(a))
 	addGroup(root, "self", "About banger:",
-		newDoctorCommand(a), newVersionCommand(a), newCompletionCommand(a), newExitCodesTopic(), newDocsCommand(a))
+		newDoctorCommand(a), newVersionCommand(a), newEventsCommand(a), newCompletionCommand(a), newExitCodesTopic(), newDocsCommand(a))
 	return root
 }
 
@@ -66,6 +66,8 @@ func vmVerbs(a *app) []*cobra.Command {
 		newVMKillCommand(a), newVMRestartCommand(a), newVMDeleteCommand(a), newVMListCommand(a),
 		newVMShowCommand(a), newVMLogsCommand(a), newVMExecCommand(a),
 		newVMResizeCommand(a), newVMResetCommand(a), newVMRebaseCommand(a),
+		newVMPauseCommand(a), newVMResumeCommand(a), newVMWaitCommand(a), newVMSetCommand(a),
+		newVMRenameCommand(a), newVMPruneCommand(a),
 	}
 }
 
@@ -89,6 +91,13 @@ func newKernelCommand(a *app) *cobra.Command {
 	})
 }
 
+func newVolumeCommand(a *app) *cobra.Command {
+	return newNoun("volume", "volumes", "keep disks that VMs mount", "  banger volume list", []*cobra.Command{
+		newVolumeCreateCommand(a), newVolumeListCommand(a), newVolumeShowCommand(a),
+		newVolumeDeleteCommand(a), newVolumePruneCommand(a), newVolumeResizeCommand(a),
+	})
+}
+
 func newOperationCommand(a *app) *cobra.Command {
 	return newNoun("operation", "operations", "see and end long calls", "  banger operation list", []*cobra.Command{
 		newOperationListCommand(a), newOperationShowCommand(a),
@@ -98,7 +107,7 @@ func newOperationCommand(a *app) *cobra.Command {
 
 func newSystemCommand(a *app) *cobra.Command {
 	return newNoun("system", "", "look at the daemon and end it", "  banger system version", []*cobra.Command{
-		newVersionCommand(a), newSystemCheckCommand(a), newSystemDFCommand(a), newSystemPruneCommand(a),
+		newVersionCommand(a), newEventsCommand(a), newSystemCheckCommand(a), newSystemDFCommand(a), newSystemPruneCommand(a),
 		newSystemShutdownCommand(a),
 	})
 }

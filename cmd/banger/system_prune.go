@@ -10,8 +10,8 @@ import (
 	"banger/internal/rpc"
 )
 
-// pruneOptions are the flags of prune.
-type pruneOptions struct{ images bool }
+// systemPruneOptions are the flags of prune.
+type systemPruneOptions struct{ images bool }
 
 // pruned is one thing that prune has removed.
 type pruned struct {
@@ -20,7 +20,7 @@ type pruned struct {
 }
 
 func newSystemPruneCommand(a *app) *cobra.Command {
-	opts := &pruneOptions{}
+	opts := &systemPruneOptions{}
 	cmd := &cobra.Command{
 		Use:   "prune [flags]",
 		Short: "remove what nothing uses",
@@ -36,7 +36,7 @@ func newSystemPruneCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func runSystemPrune(ctx context.Context, a *app, opts *pruneOptions) error {
+func runSystemPrune(ctx context.Context, a *app, opts *systemPruneOptions) error {
 	api, err := a.connect(ctx)
 	if err != nil {
 		return err

@@ -7,8 +7,11 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"banger/internal/cgroup"
+	"banger/internal/config"
 	"banger/internal/daemon"
 	"banger/internal/doctor"
+	"banger/internal/event"
 	"banger/internal/image"
 	"banger/internal/imagepull"
 	"banger/internal/kernelcat"
@@ -20,6 +23,7 @@ import (
 	"banger/internal/vm"
 	"banger/internal/vmm"
 	"banger/internal/vmm/qemu"
+	"banger/internal/volume"
 )
 
 // services are the parts of the daemon that this program opens.
@@ -28,9 +32,12 @@ type services struct {
 	kernels    *kernelcat.Service
 	images     *image.Service
 	vms        *vm.Service
+	volumes    *volume.Service
+	db         *store.Store
 	driver     vmm.Driver
 	accel      *accelerator
 	trimmer    *daemon.Trimmer
+	events     *event.Log
 	health     *doctor.Service
 }
 
@@ -38,11 +45,13 @@ type services struct {
 func openServices(set settings, db *store.Store, log *slog.Logger) (*services, error) {
 	paths := set.paths
 	s := &services{
+		db:      db,
 		driver:  qemu.New(qemu.Config{Accel: set.accel, ProbeCache: paths.KVMVerdict()}),
 		accel:   &accelerator{},
 		trimmer: &daemon.Trimmer{},
+		events:  event.New(paths.Events(), log),
 	}
-	s.operations = operation.New(operation.Config{Store: db, Log: log, Ended: s.trimmer.Ended})
+	s.operations = operation.New(operation.Config{Store: db, Log: log, Begun: s.events.Operation, Ended: s.operationEnded})
 	agent, err := beside("banger-agent")
 	if err != nil {
 		return nil, err
@@ -76,19 +85,35 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Version:    version,
 		Log:        log,
 	})
+	s.volumes = volume.New(volume.Config{Dir: paths.Volumes(), Store: db, Operations: s.operations, Log: log})
 	s.vms = vm.New(vm.Config{
 		Paths:   paths,
 		Store:   db,
 		Images:  s.images,
 		Kernels: s.kernels,
+		Volumes: db,
 		Ops:     s.operations,
+		Events:  s.events,
 		Drivers: []vmm.Driver{s.driver},
 		Log:     log,
 
 		BootTimeout: set.bootTimeout,
+		Limits:      cgroup.Find(),
+		Quota:       quotaOf(set.config.VM),
 	})
 	s.health = doctor.New(doctor.Config{Paths: paths, Store: db, VMs: s.vms, Driver: s.driver, Running: s.operations.Running})
 	return s, nil
+}
+
+// quotaOf takes the bounds that were set.
+func quotaOf(c config.VM) (q vm.Quota) {
+	if c.Memory < config.NoQuota {
+		q.MemoryMiB = int(c.Memory >> 20)
+	}
+	if c.Disk < config.NoQuota {
+		q.DiskBytes = int64(c.Disk)
+	}
+	return q
 }
 
 // parts are the services as the daemon wants them, and the order in which
@@ -98,7 +123,9 @@ func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 		Images:     s.images,
 		Kernels:    s.kernels,
 		VMs:        s.vms,
+		Volumes:    s.volumes,
 		Operations: s.operations,
+		Events:     s.events,
 		Health:     s.health,
 		Version:    versionInfo(set.paths),
 		Settings:   set.told,
@@ -107,7 +134,9 @@ func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 			{What: "operations", Do: s.operations.Recover},
 			{What: "kernels", Do: s.kernels.Recover},
 			{What: "images", Do: s.images.Recover},
+			{What: "volumes", Do: s.volumes.Recover},
 			{What: "VMs", Do: s.vms.Recover},
+			{What: "volumes of VMs", Do: s.db.ReleaseIdleVolumes},
 		},
 		LetGo: s.vms.LetGo,
 		Log:   log,
@@ -118,6 +147,13 @@ func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 func (s *services) close() {
 	s.vms.Close()
 	s.trimmer.Close()
+	_ = s.events.Close() // each event is written when it happens
+}
+
+// operationEnded is called after each operation.
+func (s *services) operationEnded(op model.Operation) {
+	s.trimmer.Ended(op)
+	s.events.Operation(op)
 }
 
 // beside returns the path of a program in the directory of this one.

@@ -22,7 +22,9 @@ type Parts struct {
 	Images     rpc.ImageAPI
 	Kernels    rpc.KernelAPI
 	VMs        rpc.VMAPI
+	Volumes    rpc.VolumeAPI
 	Operations *operation.Service
+	Events     rpc.EventAPI
 	Health     rpc.HealthAPI
 	Version    model.VersionInfo
 	Settings   model.Settings
@@ -47,7 +49,9 @@ type Daemon struct {
 	rpc.ImageAPI
 	rpc.KernelAPI
 	rpc.VMAPI
+	rpc.VolumeAPI
 	rpc.OperationAPI
+	rpc.EventAPI
 	rpc.HealthAPI
 
 	parts Parts
@@ -64,7 +68,9 @@ func New(parts Parts) *Daemon {
 		ImageAPI:     parts.Images,
 		KernelAPI:    parts.Kernels,
 		VMAPI:        parts.VMs,
+		VolumeAPI:    parts.Volumes,
 		OperationAPI: parts.Operations,
+		EventAPI:     parts.Events,
 		HealthAPI:    parts.Health,
 		parts:        parts,
 		stop:         sync.OnceFunc(func() { close(stopped) }),

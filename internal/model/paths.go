@@ -13,12 +13,14 @@ import (
 //	State/banger.db                SQLite
 //	State/daemon.lock              held by the one daemon of this state
 //	State/daemon.log               what the daemon says
+//	State/events.jsonl             what has happened, and events.jsonl.1 what was before
 //	State/images/<id>/             rootfs.ext4, image.json, boot files
 //	State/images/<id>.staging/     being built; swept at start
 //	State/kernels/<name>/          vmlinux, modules/, initrd, manifest.json
 //	State/kernels/<name>.staging/  being made; swept at start
 //	State/kernels/.default         name of the kernel that was chosen as the default
 //	State/vms/<id>/                root*.ext4 or root*.qcow2, work.ext4, console.log
+//	State/volumes/<id>/            disk.ext4
 //	Cache/oci/                     verified blobs in OCI image layout
 //	Cache/initramfs/<key>.cpio     one for each kernel and agent
 //	Cache/push-*/                  layers of a kernel on its way to a registry; swept at start
@@ -90,6 +92,9 @@ func (p Paths) DaemonLock() string { return filepath.Join(p.State, "daemon.lock"
 // DaemonLog is the daemon's log.
 func (p Paths) DaemonLog() string { return filepath.Join(p.State, "daemon.log") }
 
+// Events is the history of events.
+func (p Paths) Events() string { return filepath.Join(p.State, "events.jsonl") }
+
 // Images holds one directory per image.
 func (p Paths) Images() string { return filepath.Join(p.State, "images") }
 
@@ -101,6 +106,9 @@ func (p Paths) KernelCatalog() string { return filepath.Join(p.Config, "kernels.
 
 // VMs holds one directory per VM.
 func (p Paths) VMs() string { return filepath.Join(p.State, "vms") }
+
+// Volumes holds one directory per volume.
+func (p Paths) Volumes() string { return filepath.Join(p.State, "volumes") }
 
 // OCI is the blob cache, an OCI image layout.
 func (p Paths) OCI() string { return filepath.Join(p.Cache, "oci") }

@@ -15,7 +15,9 @@ type API interface {
 	ImageAPI
 	KernelAPI
 	VMAPI
+	VolumeAPI
 	OperationAPI
+	EventAPI
 }
 
 // SystemAPI is about the daemon itself.

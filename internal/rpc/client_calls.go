@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"banger/internal/model"
-	"banger/internal/rpc/protocol"
 )
 
 // none is the parameters or the result of an operation that has none.
@@ -171,19 +170,7 @@ func (c *Client) ShowVM(ctx context.Context, p NameParams) (model.VM, error) {
 
 // LogsVM implements API.
 func (c *Client) LogsVM(ctx context.Context, p VMLogsParams, w io.Writer) error {
-	const verb = "vm.logs"
-	resp, err := c.post(ctx, verb, p, "application/octet-stream")
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(w, resp.Body); err != nil {
-		return broken(ctx, verb, err)
-	}
-	if trailer := resp.Trailer.Get(protocol.ErrorTrailer); trailer != "" {
-		return readError(verb, []byte(trailer))
-	}
-	return nil
+	return c.stream(ctx, "vm.logs", p, w)
 }
 
 // ExecVM implements API. One Read of Stdin may be under way after it returns.
@@ -194,6 +181,36 @@ func (c *Client) ExecVM(ctx context.Context, p VMExecParams, stdio Stdio, report
 // RunVM implements API. One Read of Stdin may be under way after it returns.
 func (c *Client) RunVM(ctx context.Context, p VMRunParams, stdio Stdio, report model.Report) (model.ExitStatus, error) {
 	return attach(ctx, c, "vm.run", p, p.Stdin, stdio, report)
+}
+
+// CreateVolume implements API.
+func (c *Client) CreateVolume(ctx context.Context, p VolumeCreateParams) (model.Volume, error) {
+	return invoke[model.Volume](ctx, c, "volume.create", p)
+}
+
+// ListVolumes implements API.
+func (c *Client) ListVolumes(ctx context.Context) ([]model.Volume, error) {
+	return invoke[[]model.Volume](ctx, c, "volume.list", none{})
+}
+
+// ShowVolume implements API.
+func (c *Client) ShowVolume(ctx context.Context, p NameParams) (model.Volume, error) {
+	return invoke[model.Volume](ctx, c, "volume.show", p)
+}
+
+// DeleteVolume implements API.
+func (c *Client) DeleteVolume(ctx context.Context, p NameParams) (model.Volume, error) {
+	return invoke[model.Volume](ctx, c, "volume.delete", p)
+}
+
+// PruneVolumes implements API.
+func (c *Client) PruneVolumes(ctx context.Context, p VolumePruneParams) ([]model.Volume, error) {
+	return invoke[[]model.Volume](ctx, c, "volume.prune", p)
+}
+
+// ResizeVolume implements API.
+func (c *Client) ResizeVolume(ctx context.Context, p VolumeResizeParams) (model.Volume, error) {
+	return invoke[model.Volume](ctx, c, "volume.resize", p)
 }
 
 // ListOperations implements API.

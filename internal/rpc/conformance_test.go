@@ -34,14 +34,17 @@ func apiCalls() []apiCall {
 	tree, diff := rpc.ImageTreeParams{Name: "web", Path: "/etc"}, rpc.ImageDiffParams{From: "a", To: "b", Times: true}
 	kpull, kimport := rpc.KernelPullParams{Name: "k"}, rpc.KernelImportParams{Name: "k", KernelPath: "/boot/vmlinuz"}
 	create := rpc.VMCreateParams{Image: "debian", Name: "web", CPUs: 2, Network: model.NetUser, Env: []string{"A=\x01ü"},
-		Labels: map[string]string{"a": "b"}, Entrypoint: []string{}, Driver: "qemu", Start: true}
+		Labels: map[string]string{"a": "b"}, Entrypoint: []string{}, Driver: "qemu", Start: true,
+		Volumes: []rpc.MountParams{{Volume: "data", Path: "/ü", ReadOnly: true}}}
 	stop, del := rpc.VMStopParams{Name: "web", GraceSeconds: &two}, rpc.VMDeleteParams{Name: "web", Force: true}
 	resize, reset := rpc.VMResizeParams{Name: "web", DiskBytes: 1 << 40}, rpc.VMResetParams{Name: "web", Force: true}
 	rebase := rpc.VMRebaseParams{Name: "web", Image: "debian:13", Pull: "never"}
+	vprune := rpc.VolumePruneParams{DryRun: true}
+	vcreate, vresize := rpc.VolumeCreateParams{Name: "data", SizeBytes: 1 << 40}, rpc.VolumeResizeParams{Name: "data", SizeBytes: 1 << 41}
 	logs := rpc.VMLogsParams{Name: "web", Tail: 5}
 	exec := rpc.VMExecParams{Name: "web", Argv: []string{"exit", "7"}, Size: &model.WinSize{Rows: 24, Cols: 80}}
 	run := rpc.VMRunParams{Create: create, Argv: []string{"exit", "9"}}
-	return []apiCall{
+	return append(lifeCalls(), []apiCall{
 		{"Version", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Version(ctx) }, model.VersionInfo{Version: "1.2.3", PID: 7}, false},
 		{"Settings", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Settings(ctx) }, fakeSettings(), false},
 		{"Shutdown", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return nil, a.Shutdown(ctx) }, nil, false},
@@ -99,11 +102,17 @@ func apiCalls() []apiCall {
 		{"RunVM", run, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
 			return a.RunVM(ctx, run, rpc.Stdio{}, r)
 		}, model.ExitStatus{Code: 9}, true},
+		{"CreateVolume", vcreate, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.CreateVolume(ctx, vcreate) }, fakeVolume("data"), false},
+		{"ListVolumes", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListVolumes(ctx) }, []model.Volume{fakeVolume("v")}, false},
+		{"ShowVolume", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowVolume(ctx, name) }, fakeVolume("web"), false},
+		{"DeleteVolume", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.DeleteVolume(ctx, name) }, fakeVolume("web"), false},
+		{"PruneVolumes", vprune, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.PruneVolumes(ctx, vprune) }, []model.Volume{fakeVolume("v")}, false},
+		{"ResizeVolume", vresize, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ResizeVolume(ctx, vresize) }, fakeVolume("data"), false},
 		{"ListOperations", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListOperations(ctx) }, []model.Operation{fakeOp("1")}, false},
 		{"ShowOperation", id, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowOperation(ctx, id) }, fakeOp("0f"), false},
 		{"WatchOperation", id, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.WatchOperation(ctx, id, r) }, fakeOp("0f"), true},
 		{"CancelOperation", id, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.CancelOperation(ctx, id) }, fakeOp("0f"), false},
-	}
+	}...)
 }
 
 // overBoth runs test against the fake itself and through a socket.

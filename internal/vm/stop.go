@@ -56,6 +56,11 @@ func (s *Service) stop(ctx context.Context, op *operation.Op, vm model.VM, grace
 	}
 	op.Stage("stop")
 	ctx = context.WithoutCancel(ctx)
+	if vm.State == model.VMPaused { // a paused guest cannot switch itself off
+		if vm, err = s.resume(ctx, vm, l); err != nil {
+			return vm, err
+		}
+	}
 	if err := s.markStopping(ctx, l); errors.Is(err, errEnded) {
 		return s.endedAlready(ctx, vm, l)
 	} else if err != nil {
