@@ -109,7 +109,10 @@ var jsonArgs = map[string]string{
 	"kernel default": "", "kernel push": "debian-12 127.0.0.1:5000/k", "kernel prune": "--dry-run",
 	"kernel build": "", "kernel test": "",
 	"kernel show": "debian-12", "kernel delete": "debian-12",
+	"volume create": "logs", "volume list": "", "volume show": "data", "volume delete": "data",
+	"volume prune": "--force", "volume resize": "data --size 20G",
 	"operation list": "", "operation show": "4f1c", "operation watch": "4f1c", "operation cancel": "4f1c",
+	"doctor": "--fix", "system check": "", "system df": "", "system prune": "",
 	"config show": "", "system version": "", "system shutdown": "", "version": "", "completion": "bash", "docs": "",
 }
 

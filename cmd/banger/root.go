@@ -32,9 +32,9 @@ func newRootCommand(a *app) *cobra.Command {
 
 	addGroup(root, "vm", "VMs (the same below 'banger vm'):", vmVerbs(a)...)
 	addGroup(root, "nouns", "Nouns:",
-		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newOperationCommand(a), newConfigCommand(a), newSystemCommand(a))
+		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newVolumeCommand(a), newOperationCommand(a), newConfigCommand(a), newSystemCommand(a))
 	addGroup(root, "self", "About banger:",
-		newVersionCommand(a), newEventsCommand(a), newCompletionCommand(a), newExitCodesTopic(), newDocsCommand(a))
+		newDoctorCommand(a), newVersionCommand(a), newEventsCommand(a), newCompletionCommand(a), newExitCodesTopic(), newDocsCommand(a))
 	return root
 }
 
@@ -91,6 +91,13 @@ func newKernelCommand(a *app) *cobra.Command {
 	})
 }
 
+func newVolumeCommand(a *app) *cobra.Command {
+	return newNoun("volume", "volumes", "keep disks that VMs mount", "  banger volume list", []*cobra.Command{
+		newVolumeCreateCommand(a), newVolumeListCommand(a), newVolumeShowCommand(a),
+		newVolumeDeleteCommand(a), newVolumePruneCommand(a), newVolumeResizeCommand(a),
+	})
+}
+
 func newOperationCommand(a *app) *cobra.Command {
 	return newNoun("operation", "operations", "see and end long calls", "  banger operation list", []*cobra.Command{
 		newOperationListCommand(a), newOperationShowCommand(a),
@@ -100,7 +107,8 @@ func newOperationCommand(a *app) *cobra.Command {
 
 func newSystemCommand(a *app) *cobra.Command {
 	return newNoun("system", "", "look at the daemon and end it", "  banger system version", []*cobra.Command{
-		newVersionCommand(a), newEventsCommand(a), newSystemShutdownCommand(a),
+		newVersionCommand(a), newEventsCommand(a), newSystemCheckCommand(a), newSystemDFCommand(a), newSystemPruneCommand(a),
+		newSystemShutdownCommand(a),
 	})
 }
 

@@ -23,6 +23,7 @@ type vmFlags struct {
 	cpus         int
 	memory, disk sizeValue
 	work         workFlags
+	volumes      []string
 	kernel       string
 	driver       string
 	network      model.NetworkMode
@@ -44,6 +45,7 @@ func (f *vmFlags) add(a *app, cmd *cobra.Command) {
 	flags.VarP(&f.memory, "memory", "m", "memory, such as 512M or 2G")
 	flags.Var(&f.disk, "disk", "size of the root disk, such as 10G; default: the image's own")
 	f.work.add(flags)
+	flags.StringArrayVarP(&f.volumes, "volume", "v", nil, "mount a volume: `NAME:/PATH[:ro]`")
 	flags.StringVar(&f.kernel, "kernel", "", "`KERNEL` to boot; default: the image's")
 	enumFlag(flags, &f.driver, "driver", "what runs the VM; default: the best that works here", "qemu", "firecracker")
 	enumFlag(flags, &f.network, "network", "what the VM may reach", string(model.NetNone), string(model.NetUser))
@@ -101,6 +103,9 @@ func (f *vmFlags) params(a *app, cmd *cobra.Command, image string) (rpc.VMCreate
 	}
 
 	if p.Labels, err = parseLabels(f.labels); err != nil {
+		return p, err
+	}
+	if p.Volumes, err = parseMounts(f.volumes); err != nil {
 		return p, err
 	}
 	p.Env, err = a.readEnv(f.process.envFiles, f.process.env)

@@ -52,6 +52,7 @@ func vmFacts(vm model.VM) []fact {
 		{"memory", positiveSize(int64(spec.MemoryMiB) * mib)},
 		{"disk", positiveSize(spec.DiskBytes)},
 		{"work disk", workDisk(spec.Work)},
+		{"volumes", mountList(spec.Volumes)},
 		{"kernel", firstOf(run.Kernel, spec.Kernel)},
 		{"guest kernel", run.Guest.Kernel},
 		{"network", string(spec.Network)},

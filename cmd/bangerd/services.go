@@ -10,6 +10,7 @@ import (
 	"banger/internal/cgroup"
 	"banger/internal/config"
 	"banger/internal/daemon"
+	"banger/internal/doctor"
 	"banger/internal/event"
 	"banger/internal/image"
 	"banger/internal/imagepull"
@@ -23,6 +24,7 @@ import (
 	"banger/internal/vm"
 	"banger/internal/vmm"
 	"banger/internal/vmm/qemu"
+	"banger/internal/volume"
 )
 
 // services are the parts of the daemon that this program opens.
@@ -32,16 +34,20 @@ type services struct {
 	tester     *kernelboot.Tester
 	images     *image.Service
 	vms        *vm.Service
+	volumes    *volume.Service
+	db         *store.Store
 	driver     vmm.Driver
 	accel      *accelerator
 	trimmer    *daemon.Trimmer
 	events     *event.Log
+	health     *doctor.Service
 }
 
 // openServices makes the services, each of what it needs of the others.
 func openServices(set settings, db *store.Store, log *slog.Logger) (*services, error) {
 	paths := set.paths
 	s := &services{
+		db:      db,
 		driver:  qemu.New(qemu.Config{Accel: set.accel, ProbeCache: paths.KVMVerdict()}),
 		accel:   &accelerator{},
 		trimmer: &daemon.Trimmer{},
@@ -85,11 +91,13 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Version:    version,
 		Log:        log,
 	})
+	s.volumes = volume.New(volume.Config{Dir: paths.Volumes(), Store: db, Operations: s.operations, Log: log})
 	s.vms = vm.New(vm.Config{
 		Paths:   paths,
 		Store:   db,
 		Images:  s.images,
 		Kernels: s.kernels,
+		Volumes: db,
 		Ops:     s.operations,
 		Events:  s.events,
 		Drivers: []vmm.Driver{s.driver},
@@ -99,6 +107,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Limits:      cgroup.Find(),
 		Quota:       quotaOf(set.config.VM),
 	})
+	s.health = doctor.New(doctor.Config{Paths: paths, Store: db, VMs: s.vms, Driver: s.driver, Running: s.operations.Running})
 	return s, nil
 }
 
@@ -120,8 +129,10 @@ func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 		Images:     s.images,
 		Kernels:    s.kernels,
 		VMs:        s.vms,
+		Volumes:    s.volumes,
 		Operations: s.operations,
 		Events:     s.events,
+		Health:     s.health,
 		Version:    versionInfo(set.paths),
 		Settings:   set.told,
 		Accel:      s.accel.known,
@@ -130,7 +141,9 @@ func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 			{What: "kernel tests", Do: s.tester.Recover},
 			{What: "kernels", Do: s.kernels.Recover},
 			{What: "images", Do: s.images.Recover},
+			{What: "volumes", Do: s.volumes.Recover},
 			{What: "VMs", Do: s.vms.Recover},
+			{What: "volumes of VMs", Do: s.db.ReleaseIdleVolumes},
 		},
 		LetGo: s.vms.LetGo,
 		Log:   log,

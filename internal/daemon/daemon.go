@@ -22,8 +22,10 @@ type Parts struct {
 	Images     rpc.ImageAPI
 	Kernels    rpc.KernelAPI
 	VMs        rpc.VMAPI
+	Volumes    rpc.VolumeAPI
 	Operations *operation.Service
 	Events     rpc.EventAPI
+	Health     rpc.HealthAPI
 	Version    model.VersionInfo
 	Settings   model.Settings
 	Accel      func() string // what VMs run on, "" until it is known; may be nil
@@ -47,8 +49,10 @@ type Daemon struct {
 	rpc.ImageAPI
 	rpc.KernelAPI
 	rpc.VMAPI
+	rpc.VolumeAPI
 	rpc.OperationAPI
 	rpc.EventAPI
+	rpc.HealthAPI
 
 	parts Parts
 	stop  func() // closes stopped, once
@@ -64,8 +68,10 @@ func New(parts Parts) *Daemon {
 		ImageAPI:     parts.Images,
 		KernelAPI:    parts.Kernels,
 		VMAPI:        parts.VMs,
+		VolumeAPI:    parts.Volumes,
 		OperationAPI: parts.Operations,
 		EventAPI:     parts.Events,
+		HealthAPI:    parts.Health,
 		parts:        parts,
 		stop:         sync.OnceFunc(func() { close(stopped) }),
 		ended:        stopped,

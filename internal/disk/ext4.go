@@ -68,3 +68,18 @@ func writeExt4(ctx context.Context, f *os.File, opt Ext4Options) error {
 	_, err = w.Finish(ctx, root, ext4.FinishOptions{SizeBytes: roundUp(opt.SizeBytes)})
 	return err
 }
+
+// NeedsRecovery says whether the ext4 on a raw disk was left without being
+// unmounted: its journal has changes that only a mount that writes replays.
+func NeedsRecovery(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, fmt.Errorf("looking at a disk: %w", err)
+	}
+	defer f.Close()
+	fs, err := ext4.Open(f)
+	if err != nil {
+		return false, fmt.Errorf("looking at %s: %w", path, err)
+	}
+	return fs.Superblock().NeedsRecovery, nil
+}

@@ -20,6 +20,7 @@ import (
 //	State/kernels/<name>.staging/  being made; swept at start
 //	State/kernels/.default         name of the kernel that was chosen as the default
 //	State/vms/<id>/                root*.ext4 or root*.qcow2, work.ext4, console.log
+//	State/volumes/<id>/            disk.ext4
 //	Cache/oci/                     verified blobs in OCI image layout
 //	Cache/initramfs/<key>.cpio     one for each kernel and agent
 //	Cache/kernel-build/<name>/     of a kernel that is being built; can be gone on with
@@ -117,6 +118,9 @@ func (p Paths) KernelTestRuns() string { return filepath.Join(p.Run, "test") }
 
 // VMs holds one directory per VM.
 func (p Paths) VMs() string { return filepath.Join(p.State, "vms") }
+
+// Volumes holds one directory per volume.
+func (p Paths) Volumes() string { return filepath.Join(p.State, "volumes") }
 
 // OCI is the blob cache, an OCI image layout.
 func (p Paths) OCI() string { return filepath.Join(p.Cache, "oci") }

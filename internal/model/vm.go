@@ -55,6 +55,7 @@ type VMSpec struct {
 	Config     ImageConfig       `json:"config" doc:"the image's configuration with the user's overrides applied"`
 	Labels     map[string]string `json:"labels,omitempty"`
 	Work       *WorkDisk         `json:"work,omitempty" doc:"none when it is missing"`
+	Volumes    []VolumeMount     `json:"volumes,omitempty"`
 	AutoRemove bool              `json:"auto_remove" doc:"deleted as soon as it stops"`
 	Policy     Policy            `json:"policy,omitzero"`
 	Command    []string          `json:"command,omitempty" doc:"of a detached run: started again at every start"`

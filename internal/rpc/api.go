@@ -11,9 +11,11 @@ import (
 // that has not been acknowledged.
 type API interface {
 	SystemAPI
+	HealthAPI
 	ImageAPI
 	KernelAPI
 	VMAPI
+	VolumeAPI
 	OperationAPI
 	EventAPI
 }

@@ -44,6 +44,7 @@ type VMCreateParams struct {
 	CPUs       int               `json:"cpus,omitempty" minimum:"0" maximum:"64"`
 	MemoryMiB  int               `json:"memory_mib,omitempty" minimum:"0"`
 	DiskBytes  int64             `json:"disk_bytes,omitempty" minimum:"0" doc:"of the root disk; 0: the image's own"`
+	Volumes    []MountParams     `json:"volumes,omitempty" maxItems:"16"`
 	WorkBytes  int64             `json:"work_bytes,omitempty" minimum:"0" doc:"of a disk at the user's home that outlives the root disk; 0: none"`
 	Kernel     string            `json:"kernel,omitempty" maxLength:"63"`
 	Driver     string            `json:"driver,omitempty" enum:"qemu,firecracker,"`

@@ -193,6 +193,36 @@ func (c *Client) RunVM(ctx context.Context, p VMRunParams, stdio Stdio, report m
 	return attach(ctx, c, "vm.run", p, p.Stdin, stdio, report)
 }
 
+// CreateVolume implements API.
+func (c *Client) CreateVolume(ctx context.Context, p VolumeCreateParams) (model.Volume, error) {
+	return invoke[model.Volume](ctx, c, "volume.create", p)
+}
+
+// ListVolumes implements API.
+func (c *Client) ListVolumes(ctx context.Context) ([]model.Volume, error) {
+	return invoke[[]model.Volume](ctx, c, "volume.list", none{})
+}
+
+// ShowVolume implements API.
+func (c *Client) ShowVolume(ctx context.Context, p NameParams) (model.Volume, error) {
+	return invoke[model.Volume](ctx, c, "volume.show", p)
+}
+
+// DeleteVolume implements API.
+func (c *Client) DeleteVolume(ctx context.Context, p NameParams) (model.Volume, error) {
+	return invoke[model.Volume](ctx, c, "volume.delete", p)
+}
+
+// PruneVolumes implements API.
+func (c *Client) PruneVolumes(ctx context.Context, p VolumePruneParams) ([]model.Volume, error) {
+	return invoke[[]model.Volume](ctx, c, "volume.prune", p)
+}
+
+// ResizeVolume implements API.
+func (c *Client) ResizeVolume(ctx context.Context, p VolumeResizeParams) (model.Volume, error) {
+	return invoke[model.Volume](ctx, c, "volume.resize", p)
+}
+
 // ListOperations implements API.
 func (c *Client) ListOperations(ctx context.Context) ([]model.Operation, error) {
 	return invoke[[]model.Operation](ctx, c, "operation.list", none{})

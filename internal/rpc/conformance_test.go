@@ -28,16 +28,20 @@ func apiCalls() []apiCall {
 	two := 2
 	name, id := rpc.NameParams{Name: "web"}, rpc.IDParams{ID: "0f"}
 	pull := rpc.ImagePullParams{Ref: "debian:12", Name: "d", SizeBytes: 1 << 40, Platform: "linux/amd64"}
+	check := rpc.CheckParams{Fix: true}
 	prune := rpc.ImageCachePruneParams{KeepBytes: 1 << 30}
 	kdefault, kpush, kprune := rpc.KernelDefaultParams{Name: "k"}, rpc.KernelPushParams{Name: "k", Ref: "r"}, rpc.KernelPruneParams{DryRun: true}
 	tree, diff := rpc.ImageTreeParams{Name: "web", Path: "/etc"}, rpc.ImageDiffParams{From: "a", To: "b", Times: true}
 	kbuild, ktest := rpc.KernelBuildParams{Name: "k", Flavour: "net", Fragments: []string{"/f"}, Jobs: 2}, rpc.KernelTestParams{Name: "k"}
 	kpull, kimport := rpc.KernelPullParams{Name: "k"}, rpc.KernelImportParams{Name: "k", KernelPath: "/boot/vmlinuz"}
 	create := rpc.VMCreateParams{Image: "debian", Name: "web", CPUs: 2, Network: model.NetUser, Env: []string{"A=\x01ü"},
-		Labels: map[string]string{"a": "b"}, Entrypoint: []string{}, Driver: "qemu", Start: true}
+		Labels: map[string]string{"a": "b"}, Entrypoint: []string{}, Driver: "qemu", Start: true,
+		Volumes: []rpc.MountParams{{Volume: "data", Path: "/ü", ReadOnly: true}}}
 	stop, del := rpc.VMStopParams{Name: "web", GraceSeconds: &two}, rpc.VMDeleteParams{Name: "web", Force: true}
 	resize, reset := rpc.VMResizeParams{Name: "web", DiskBytes: 1 << 40}, rpc.VMResetParams{Name: "web", Force: true}
 	rebase := rpc.VMRebaseParams{Name: "web", Image: "debian:13", Pull: "never"}
+	vprune := rpc.VolumePruneParams{DryRun: true}
+	vcreate, vresize := rpc.VolumeCreateParams{Name: "data", SizeBytes: 1 << 40}, rpc.VolumeResizeParams{Name: "data", SizeBytes: 1 << 41}
 	logs := rpc.VMLogsParams{Name: "web", Tail: 5}
 	exec := rpc.VMExecParams{Name: "web", Argv: []string{"exit", "7"}, Size: &model.WinSize{Rows: 24, Cols: 80}}
 	run := rpc.VMRunParams{Create: create, Argv: []string{"exit", "9"}}
@@ -45,6 +49,9 @@ func apiCalls() []apiCall {
 		{"Version", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Version(ctx) }, model.VersionInfo{Version: "1.2.3", PID: 7}, false},
 		{"Settings", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Settings(ctx) }, fakeSettings(), false},
 		{"Shutdown", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return nil, a.Shutdown(ctx) }, nil, false},
+		{"Doctor", check, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Doctor(ctx, check) }, fakeChecks(), false},
+		{"CheckState", check, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.CheckState(ctx, check) }, fakeChecks(), false},
+		{"DiskUsage", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.DiskUsage(ctx) }, []model.Usage{{Kind: "images", Count: 2, Bytes: 5}}, false},
 		{"PullImage", pull, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PullImage(ctx, pull, r) }, fakeImage("debian:12"), true},
 		{"ListImages", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListImages(ctx) }, []model.Image{fakeImage("a"), fakeImage("b")}, false},
 		{"ShowImage", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowImage(ctx, name) }, fakeImage("web"), false},
@@ -100,6 +107,12 @@ func apiCalls() []apiCall {
 		{"RunVM", run, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
 			return a.RunVM(ctx, run, rpc.Stdio{}, r)
 		}, model.ExitStatus{Code: 9}, true},
+		{"CreateVolume", vcreate, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.CreateVolume(ctx, vcreate) }, fakeVolume("data"), false},
+		{"ListVolumes", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListVolumes(ctx) }, []model.Volume{fakeVolume("v")}, false},
+		{"ShowVolume", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowVolume(ctx, name) }, fakeVolume("web"), false},
+		{"DeleteVolume", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.DeleteVolume(ctx, name) }, fakeVolume("web"), false},
+		{"PruneVolumes", vprune, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.PruneVolumes(ctx, vprune) }, []model.Volume{fakeVolume("v")}, false},
+		{"ResizeVolume", vresize, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ResizeVolume(ctx, vresize) }, fakeVolume("data"), false},
 		{"ListOperations", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListOperations(ctx) }, []model.Operation{fakeOp("1")}, false},
 		{"ShowOperation", id, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowOperation(ctx, id) }, fakeOp("0f"), false},
 		{"WatchOperation", id, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.WatchOperation(ctx, id, r) }, fakeOp("0f"), true},

@@ -13,16 +13,23 @@ import (
 func vmTable() table { return table{"vms", "VM", "banger vm list"} }
 
 // InsertVM adds a VM. A name that is taken is a CodeConflict, an image that
-// does not exist a CodeNotFound; a VM without ImageID has no image.
+// or a volume that does not exist a CodeNotFound; a VM without ImageID has no
+// image.
 func (s *Store) InsertVM(ctx context.Context, vm model.VM) error {
 	body, err := encode(vm)
 	if err != nil {
 		return err
 	}
-	_, err = s.write.ExecContext(ctx, "INSERT INTO vms (id, name, image_id, body) VALUES (?, ?, NULLIF(?, ''), ?)",
-		vm.ID, vm.Name, vm.ImageID, body)
+	err = inTx(ctx, s.write, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO vms (id, name, image_id, body) VALUES (?, ?, NULLIF(?, ''), ?)",
+			vm.ID, vm.Name, vm.ImageID, body)
+		if err != nil {
+			return vmConstraint(err, vm)
+		}
+		return insertUses(ctx, tx, vm)
+	})
 	s.summaries.changed(vm.ID)
-	return wrap(vmConstraint(err, vm), fmt.Sprintf("adding VM %q", vm.Name))
+	return wrap(err, fmt.Sprintf("adding VM %q", vm.Name))
 }
 
 // VM returns the VM of that name, id or unique prefix of an id. An ambiguous

@@ -54,7 +54,8 @@ type Config struct {
 	Kernels Kernels
 	Ops     *operation.Service
 	// Events is told what happens to VMs; may be nil.
-	Events Events
+	Events  Events
+	Volumes Volumes // nil: there are none
 	// Drivers are tried in order for a VM that names none.
 	Drivers []vmm.Driver
 	// Hooks are capabilities beyond the built-in ones, applied after them.
@@ -91,17 +92,25 @@ func New(cfg Config) *Service {
 	}
 	rows := newRecorder(cfg.Store, cfg.Events)
 	cfg.Store = rows
-	features := hooks{rootHook(), workHook(), networkHook(), policyHook(), commandHook(cfg.Log), quotaHook(cfg.Quota, cfg.Store)}
-	if cfg.Limits != nil {
-		features = append(features, limitsHook(cfg.Limits))
-	}
 	return &Service{
 		cfg:   cfg,
 		rows:  rows,
-		hooks: append(features, cfg.Hooks...),
+		hooks: append(builtIn(cfg), cfg.Hooks...),
 		boots: make(chan struct{}, runtime.NumCPU()),
 		live:  map[string]*live{},
 	}
+}
+
+// builtIn are the capabilities that every VM has.
+func builtIn(cfg Config) hooks {
+	all := hooks{rootHook(), workHook(), networkHook(), policyHook(), commandHook(cfg.Log), quotaHook(cfg.Quota, cfg.Store)}
+	if cfg.Limits != nil {
+		all = append(all, limitsHook(cfg.Limits))
+	}
+	if cfg.Volumes != nil {
+		all = append(all, volumesHook(cfg.Volumes, cfg.Paths.Volumes()))
+	}
+	return all
 }
 
 // LetGo lets go of the VMs that are up, without ending them: it is called

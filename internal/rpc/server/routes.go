@@ -38,6 +38,9 @@ func routes(api rpc.API) []route {
 		call("system.settings", "Settings", "What the daemon was started with", noParams(api.Settings)),
 		call("system.shutdown", "Shutdown", "End the daemon; running VMs go on", noResult(api.Shutdown)),
 		stream("system.events", "Events", "What has happened and happens, as JSON lines", api.Events),
+		call("system.doctor", "Doctor", "Check what banger needs of this host", api.Doctor),
+		call("system.check", "CheckState", "Compare rows, files and processes", api.CheckState),
+		call("system.df", "DiskUsage", "What takes how much on disk", noParams(api.DiskUsage)),
 
 		long("image.pull", "PullImage", "Make a managed image of an OCI image", api.PullImage),
 		call("image.list", "ListImages", "All images, oldest first", noParams(api.ListImages)),
@@ -83,6 +86,13 @@ func routes(api rpc.API) []route {
 		stream("vm.logs", "LogsVM", "The console of a VM", api.LogsVM),
 		socket("vm.exec", "ExecVM", "Run a process in a VM", api.ExecVM, func(p rpc.VMExecParams) bool { return p.Stdin }),
 		socket("vm.run", "RunVM", "Make a VM for one process", api.RunVM, func(p rpc.VMRunParams) bool { return p.Stdin }),
+
+		call("volume.create", "CreateVolume", "Make an empty volume", api.CreateVolume),
+		call("volume.list", "ListVolumes", "All volumes, oldest first", noParams(api.ListVolumes)),
+		call("volume.show", "ShowVolume", "One volume", api.ShowVolume),
+		call("volume.delete", "DeleteVolume", "Delete a volume that no VM uses", api.DeleteVolume),
+		call("volume.prune", "PruneVolumes", "Delete the volumes that no VM uses", api.PruneVolumes),
+		call("volume.resize", "ResizeVolume", "Make a volume larger", api.ResizeVolume),
 
 		call("operation.list", "ListOperations", "Long calls, under way and past, oldest first", noParams(api.ListOperations)),
 		call("operation.show", "ShowOperation", "One long call", api.ShowOperation),
