@@ -19,7 +19,7 @@ have() { "$banger" kernel list -q | grep -qx "$1"; }
 # boot_ms KERNEL prints the milliseconds from the start of the machine to the
 # agent's answer.
 boot_ms() {
-	"$banger" kernel test --json "$1" 2>/dev/null | tr ',{' '\n\n' | sed -n 's/.*"boot_ms": *\([0-9]*\).*/\1/p'
+	"$banger" kernel test --json "$1" 2>/dev/null | tr , '\n' | sed -n 's/.*"boot_ms": *\([0-9]*\).*/\1/p'
 }
 
 # median prints the middle one of its arguments.

@@ -93,3 +93,16 @@ func TestKernelInUse(t *testing.T) {
 		t.Errorf("would be pruned: %q", got)
 	}
 }
+
+// TestFullKernel boots an image with the distribution's kernel of all drivers
+// and file systems.
+func TestFullKernel(t *testing.T) {
+	w := needWorld(t)
+	t.Parallel()
+	w.home.ok(t, "kernel", "pull", "debian-12")
+	got := w.home.ok(t, "run", "--rm", "--kernel", "debian-12", "busybox", "--", "uname", "-r")
+	shown := w.home.ok(t, "kernel", "show", "debian-12")
+	if version := strings.TrimSpace(got); !strings.HasSuffix(version, "-amd64") || strings.Contains(version, "cloud") || !strings.Contains(shown, version) {
+		t.Errorf("the guest says it runs %q, its kernel is:\n%s", got, shown)
+	}
+}
