@@ -56,7 +56,7 @@ test-e2e: setup build images ## run the end-to-end tests: real images, real gues
 	BANGER_E2E=1 $(GOTEST) -count=1 -timeout 15m ./test/e2e
 
 soak: build images ## kill, fail and load the daemon; write build/bench/soak.json (BANGER_SOAK=short: the form for every change)
-	BANGER_SOAK=$${BANGER_SOAK:-full} go test -count=1 -timeout 60m ./test/soak
+	BANGER_SOAK=$${BANGER_SOAK:-full} go test -count=1 -v -timeout 60m ./test/soak
 
 images: ## make the end-to-end tests' images in build/images/ (once)
 	@scripts/setup.sh test

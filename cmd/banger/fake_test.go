@@ -31,13 +31,14 @@ type fakeDaemon struct {
 	created    int
 	down       bool
 	// last parameters seen, for tests of flags
-	run  rpc.VMRunParams
-	exec rpc.VMExecParams
-	pull rpc.ImagePullParams
-	imp  rpc.KernelImportParams
-
-	kpull rpc.KernelPullParams
-	stop  rpc.VMStopParams
+	run    rpc.VMRunParams
+	exec   rpc.VMExecParams
+	pull   rpc.ImagePullParams
+	imp    rpc.KernelImportParams
+	kpull  rpc.KernelPullParams
+	stop   rpc.VMStopParams
+	set    rpc.VMSetParams
+	events rpc.EventsParams
 }
 
 func newFakeDaemon() *fakeDaemon {

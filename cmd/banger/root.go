@@ -34,7 +34,7 @@ func newRootCommand(a *app) *cobra.Command {
 	addGroup(root, "nouns", "Nouns:",
 		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newVolumeCommand(a), newOperationCommand(a), newConfigCommand(a), newSystemCommand(a))
 	addGroup(root, "self", "About banger:",
-		newVersionCommand(a), newCompletionCommand(a), newExitCodesTopic(), newDocsCommand(a))
+		newVersionCommand(a), newEventsCommand(a), newCompletionCommand(a), newExitCodesTopic(), newDocsCommand(a))
 	return root
 }
 
@@ -66,6 +66,8 @@ func vmVerbs(a *app) []*cobra.Command {
 		newVMKillCommand(a), newVMRestartCommand(a), newVMDeleteCommand(a), newVMListCommand(a),
 		newVMShowCommand(a), newVMLogsCommand(a), newVMExecCommand(a),
 		newVMResizeCommand(a), newVMResetCommand(a), newVMRebaseCommand(a),
+		newVMPauseCommand(a), newVMResumeCommand(a), newVMWaitCommand(a), newVMSetCommand(a),
+		newVMRenameCommand(a), newVMPruneCommand(a),
 	}
 }
 
@@ -105,7 +107,7 @@ func newOperationCommand(a *app) *cobra.Command {
 
 func newSystemCommand(a *app) *cobra.Command {
 	return newNoun("system", "", "look at the daemon and end it", "  banger system version", []*cobra.Command{
-		newVersionCommand(a), newSystemShutdownCommand(a),
+		newVersionCommand(a), newEventsCommand(a), newSystemShutdownCommand(a),
 	})
 }
 

@@ -59,6 +59,7 @@ func vmFacts(vm model.VM) []fact {
 		{"hostname", spec.Hostname},
 		{"driver", strings.TrimSpace(firstOf(run.Driver, spec.Driver) + " " + run.Accel)},
 		{"pid", positive(run.Process.PID)},
+		{"limits", run.Limits},
 		{"entrypoint", quoteArgs(spec.Config.Entrypoint)},
 		{"command", quoteArgs(spec.Config.Cmd)},
 		{"working dir", spec.Config.WorkingDir},

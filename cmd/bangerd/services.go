@@ -7,7 +7,10 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"banger/internal/cgroup"
+	"banger/internal/config"
 	"banger/internal/daemon"
+	"banger/internal/event"
 	"banger/internal/image"
 	"banger/internal/imagepull"
 	"banger/internal/kernelcat"
@@ -33,6 +36,7 @@ type services struct {
 	driver     vmm.Driver
 	accel      *accelerator
 	trimmer    *daemon.Trimmer
+	events     *event.Log
 }
 
 // openServices makes the services, each of what it needs of the others.
@@ -43,8 +47,9 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		driver:  qemu.New(qemu.Config{Accel: set.accel, ProbeCache: paths.KVMVerdict()}),
 		accel:   &accelerator{},
 		trimmer: &daemon.Trimmer{},
+		events:  event.New(paths.Events(), log),
 	}
-	s.operations = operation.New(operation.Config{Store: db, Log: log, Ended: s.trimmer.Ended})
+	s.operations = operation.New(operation.Config{Store: db, Log: log, Begun: s.events.Operation, Ended: s.operationEnded})
 	agent, err := beside("banger-agent")
 	if err != nil {
 		return nil, err
@@ -86,12 +91,26 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Kernels: s.kernels,
 		Volumes: db,
 		Ops:     s.operations,
+		Events:  s.events,
 		Drivers: []vmm.Driver{s.driver},
 		Log:     log,
 
 		BootTimeout: set.bootTimeout,
+		Limits:      cgroup.Find(),
+		Quota:       quotaOf(set.config.VM),
 	})
 	return s, nil
+}
+
+// quotaOf takes the bounds that were set.
+func quotaOf(c config.VM) (q vm.Quota) {
+	if c.Memory < config.NoQuota {
+		q.MemoryMiB = int(c.Memory >> 20)
+	}
+	if c.Disk < config.NoQuota {
+		q.DiskBytes = int64(c.Disk)
+	}
+	return q
 }
 
 // parts are the services as the daemon wants them, and the order in which
@@ -103,6 +122,7 @@ func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 		VMs:        s.vms,
 		Volumes:    s.volumes,
 		Operations: s.operations,
+		Events:     s.events,
 		Version:    versionInfo(set.paths),
 		Settings:   set.told,
 		Accel:      s.accel.known,
@@ -123,6 +143,13 @@ func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 func (s *services) close() {
 	s.vms.Close()
 	s.trimmer.Close()
+	_ = s.events.Close() // each event is written when it happens
+}
+
+// operationEnded is called after each operation.
+func (s *services) operationEnded(op model.Operation) {
+	s.trimmer.Ended(op)
+	s.events.Operation(op)
 }
 
 // beside returns the path of a program in the directory of this one.

@@ -6,6 +6,7 @@ import "time"
 // `banger config show` says of them, and the most that is allowed.
 type Config struct {
 	Image Image `toml:"image"`
+	VM    VM    `toml:"vm"`
 }
 
 // Image bounds what pulls may cost (imagepull.Limits) and whom they trust.
@@ -26,6 +27,15 @@ type Image struct {
 	TokenHosts     Hosts    `toml:"token_hosts" doc:"token servers that any registry may have its credentials sent to"`
 }
 
+// VM is what all VMs of a user may have together (vm.Quota). NoQuota is no bound.
+type VM struct {
+	Memory Size `toml:"memory" max:"1024TiB" doc:"what the VMs that run may have together"`
+	Disk   Size `toml:"disk" max:"1024TiB" doc:"what the root disks of all VMs may have together"`
+}
+
+// NoQuota is more than any host has.
+const NoQuota Size = 1 << 50
+
 // Default returns the settings of a daemon without a file.
 func Default() Config {
 	return Config{
@@ -44,5 +54,6 @@ func Default() Config {
 			Stall:          Duration(time.Minute),
 			ContactTimeout: Duration(12 * time.Second),
 		},
+		VM: VM{Memory: NoQuota, Disk: NoQuota},
 	}
 }

@@ -24,6 +24,7 @@ type Parts struct {
 	VMs        rpc.VMAPI
 	Volumes    rpc.VolumeAPI
 	Operations *operation.Service
+	Events     rpc.EventAPI
 	Version    model.VersionInfo
 	Settings   model.Settings
 	Accel      func() string // what VMs run on, "" until it is known; may be nil
@@ -49,6 +50,7 @@ type Daemon struct {
 	rpc.VMAPI
 	rpc.VolumeAPI
 	rpc.OperationAPI
+	rpc.EventAPI
 
 	parts Parts
 	stop  func() // closes stopped, once
@@ -66,6 +68,7 @@ func New(parts Parts) *Daemon {
 		VMAPI:        parts.VMs,
 		VolumeAPI:    parts.Volumes,
 		OperationAPI: parts.Operations,
+		EventAPI:     parts.Events,
 		parts:        parts,
 		stop:         sync.OnceFunc(func() { close(stopped) }),
 		ended:        stopped,

@@ -13,6 +13,7 @@ import (
 //	State/banger.db                SQLite
 //	State/daemon.lock              held by the one daemon of this state
 //	State/daemon.log               what the daemon says
+//	State/events.jsonl             what has happened, and events.jsonl.1 what was before
 //	State/images/<id>/             rootfs.ext4, image.json, boot files
 //	State/images/<id>.staging/     being built; swept at start
 //	State/kernels/<name>/          vmlinux, modules/, initrd, manifest.json
@@ -90,6 +91,9 @@ func (p Paths) DaemonLock() string { return filepath.Join(p.State, "daemon.lock"
 
 // DaemonLog is the daemon's log.
 func (p Paths) DaemonLog() string { return filepath.Join(p.State, "daemon.log") }
+
+// Events is the history of events.
+func (p Paths) Events() string { return filepath.Join(p.State, "events.jsonl") }
 
 // Images holds one directory per image.
 func (p Paths) Images() string { return filepath.Join(p.State, "images") }

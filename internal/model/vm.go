@@ -29,6 +29,7 @@ type VM struct {
 	Image     string    `json:"image" doc:"name of the image at creation"`
 	Spec      VMSpec    `json:"spec"`
 	Dir       string    `json:"dir" doc:"absolute directory of its disks and logs"`
+	RootBytes int64     `json:"root_bytes,omitempty" doc:"size of the root disk at creation"`
 	RootFile  string    `json:"root_file,omitempty" doc:"name of the root disk in the directory"`
 	RootClone string    `json:"root_clone,omitempty" doc:"how the root disk was cloned: reflink, overlay or copy"`
 	Runtime   VMRuntime `json:"runtime"`
@@ -37,6 +38,9 @@ type VM struct {
 	StoppedAt time.Time `json:"stopped_at,omitzero"`
 	Ended     EndKind   `json:"ended,omitempty" doc:"how it ended the last time: asked, poweroff or failure"`
 	Restarts  int       `json:"restarts,omitempty" doc:"by its restart policy, since it last ran well"`
+	// FallbackKernel is what the VM booted with before another kernel was
+	// chosen that has not come up yet.
+	FallbackKernel *string `json:"fallback_kernel,omitempty" doc:"what it goes back to when its new kernel does not boot"`
 }
 
 // VMSpec is what the user decides about a VM. Zero values mean "the default".
@@ -75,6 +79,7 @@ type VMRuntime struct {
 	Kernel     string     `json:"kernel,omitempty"`
 	Disks      []string   `json:"disks,omitempty" doc:"files of the disks, in the guest's order: vda, vdb, ..."`
 	Guest      GuestFacts `json:"guest"`
+	Limits     string     `json:"limits,omitempty" doc:"what its process may use of this host, or why that is not limited"`
 	BootMillis int64      `json:"boot_millis,omitempty" doc:"from the VMM's exec to the agent's answer"`
 }
 

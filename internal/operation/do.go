@@ -35,7 +35,11 @@ func Do[T any](ctx context.Context, s *Service, kind, object string, report mode
 		return none, err
 	}
 	defer s.leave(ctx, op)
-	s.save(ctx, op.snapshot())
+	begun := op.snapshot()
+	s.save(ctx, begun)
+	if s.cfg.Begun != nil {
+		s.cfg.Begun(begun)
+	}
 
 	result, err := call(ctx, op, fn)
 	if err == nil {

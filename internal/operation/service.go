@@ -39,6 +39,7 @@ type Config struct {
 	Log         *slog.Logger          // default: discards
 	Keep        int                   // operations in the history; default DefaultKeep
 	UndoTimeout time.Duration         // for all undo steps of one operation; default DefaultUndoTimeout
+	Begun       func(model.Operation) // called at the beginning of each operation; may be nil
 	Ended       func(model.Operation) // called after each operation; may be nil
 }
 

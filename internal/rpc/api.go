@@ -16,6 +16,7 @@ type API interface {
 	VMAPI
 	VolumeAPI
 	OperationAPI
+	EventAPI
 }
 
 // SystemAPI is about the daemon itself.

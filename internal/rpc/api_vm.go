@@ -11,6 +11,7 @@ import (
 // of its id.
 type VMAPI interface {
 	VMDiskAPI
+	VMLifeAPI
 	// CreateVM makes a stopped VM; with Start it boots it too.
 	CreateVM(ctx context.Context, p VMCreateParams, report model.Report) (model.VM, error)
 	// StartVM returns when the agent has answered.

@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"banger/internal/model"
-	"banger/internal/rpc/protocol"
 )
 
 // none is the parameters or the result of an operation that has none.
@@ -171,19 +170,7 @@ func (c *Client) ShowVM(ctx context.Context, p NameParams) (model.VM, error) {
 
 // LogsVM implements API.
 func (c *Client) LogsVM(ctx context.Context, p VMLogsParams, w io.Writer) error {
-	const verb = "vm.logs"
-	resp, err := c.post(ctx, verb, p, "application/octet-stream")
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(w, resp.Body); err != nil {
-		return broken(ctx, verb, err)
-	}
-	if trailer := resp.Trailer.Get(protocol.ErrorTrailer); trailer != "" {
-		return readError(verb, []byte(trailer))
-	}
-	return nil
+	return c.stream(ctx, "vm.logs", p, w)
 }
 
 // ExecVM implements API. One Read of Stdin may be under way after it returns.

@@ -43,7 +43,7 @@ func apiCalls() []apiCall {
 	logs := rpc.VMLogsParams{Name: "web", Tail: 5}
 	exec := rpc.VMExecParams{Name: "web", Argv: []string{"exit", "7"}, Size: &model.WinSize{Rows: 24, Cols: 80}}
 	run := rpc.VMRunParams{Create: create, Argv: []string{"exit", "9"}}
-	return []apiCall{
+	return append(lifeCalls(), []apiCall{
 		{"Version", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Version(ctx) }, model.VersionInfo{Version: "1.2.3", PID: 7}, false},
 		{"Settings", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Settings(ctx) }, fakeSettings(), false},
 		{"Shutdown", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return nil, a.Shutdown(ctx) }, nil, false},
@@ -108,7 +108,7 @@ func apiCalls() []apiCall {
 		{"ShowOperation", id, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowOperation(ctx, id) }, fakeOp("0f"), false},
 		{"WatchOperation", id, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.WatchOperation(ctx, id, r) }, fakeOp("0f"), true},
 		{"CancelOperation", id, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.CancelOperation(ctx, id) }, fakeOp("0f"), false},
-	}
+	}...)
 }
 
 // overBoth runs test against the fake itself and through a socket.

@@ -159,6 +159,7 @@ func (s *Service) intend(ctx context.Context, op *operation.Op, p rpc.VMCreatePa
 	vm := model.VM{
 		ID: id, Name: name, State: model.VMCreating, ImageID: img.ID, Image: img.Name,
 		Spec: spec, Dir: filepath.Join(s.cfg.Paths.VMs(), id), CreatedAt: s.cfg.Now(),
+		RootBytes: img.SizeBytes,
 	}
 	if err := s.cfg.Store.InsertVM(ctx, vm); err != nil {
 		if model.CodeOf(err) == model.CodeConflict {

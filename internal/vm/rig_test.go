@@ -31,7 +31,9 @@ type rig struct {
 	ops     *operation.Service
 	fake    *vmmtest.Fake
 	catalog *catalog
+	events  *eventLog
 	hooks   []vm.Hook
+	quota   vm.Quota
 
 	mu     sync.Mutex
 	agents map[*vmmtest.Guest]*agent.Server
@@ -41,7 +43,7 @@ type rig struct {
 func newRig(t *testing.T, hooks ...vm.Hook) *rig {
 	t.Helper()
 	home := t.TempDir()
-	r := &rig{t: t, hooks: hooks, agents: map[*vmmtest.Guest]*agent.Server{}, paths: model.Paths{
+	r := &rig{t: t, events: &eventLog{}, hooks: hooks, agents: map[*vmmtest.Guest]*agent.Server{}, paths: model.Paths{
 		State: filepath.Join(home, "s"), Cache: filepath.Join(home, "c"), Run: filepath.Join(home, "r"),
 	}}
 	r.fake = vmmtest.NewFake(r.serveGuest)
@@ -71,8 +73,8 @@ func (r *rig) restart() {
 	}
 	r.ops = operation.New(operation.Config{Store: r.db})
 	r.Service = vm.New(vm.Config{
-		Paths: r.paths, Store: r.db, Volumes: r.db, Images: r.catalog, Kernels: r.catalog, Ops: r.ops,
-		Drivers: []vmm.Driver{r.fake}, Hooks: r.hooks, Log: slog.New(slog.DiscardHandler), BootTimeout: time.Second,
+		Paths: r.paths, Store: r.db, Volumes: r.db, Images: r.catalog, Kernels: r.catalog, Ops: r.ops, Events: r.events,
+		Drivers: []vmm.Driver{r.fake}, Hooks: r.hooks, Quota: r.quota, Log: slog.New(slog.DiscardHandler), BootTimeout: time.Second,
 	})
 	if err := r.Recover(r.t.Context()); err != nil {
 		r.t.Fatal(err)
@@ -82,6 +84,10 @@ func (r *rig) restart() {
 // serveGuest is the agent of a guest, for one host after the other. Shutdown
 // switches the guest off.
 func (r *rig) serveGuest(g *vmmtest.Guest, conn net.Conn) {
+	if filepath.Base(filepath.Dir(g.Spec.Kernel)) == "broken" {
+		g.Reset() // it panics
+		return
+	}
 	_ = r.agentOf(g).ServeConn(r.t.Context(), conn)
 }
 
@@ -160,10 +166,10 @@ type catalog struct {
 
 func newCatalog(t *testing.T, db *store.Store, dir string) *catalog {
 	t.Helper()
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "broken"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range []string{model.RootfsFile, model.VmlinuxFile, model.InitrdFile} {
+	for _, f := range []string{filepath.Join("broken", model.VmlinuxFile), model.RootfsFile, model.VmlinuxFile, model.InitrdFile} {
 		if err := os.WriteFile(filepath.Join(dir, f), make([]byte, 8192), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -197,6 +203,9 @@ func (c *catalog) ShowImage(ctx context.Context, p rpc.NameParams) (model.Image,
 }
 
 func (c *catalog) EnsureKernel(_ context.Context, name string, _ model.Report) (model.Kernel, error) {
+	if name == "broken" {
+		return model.Kernel{Name: name, Dir: filepath.Join(c.kernel.Dir, name)}, nil
+	}
 	if name != "" && name != "k" {
 		return model.Kernel{}, model.Errorf(model.CodeNotFound, "there is no kernel %q", name)
 	}

@@ -52,7 +52,11 @@ func (s *Service) start(ctx context.Context, op *operation.Op, vm model.VM) (mod
 		return vm, err
 	}
 	if l != nil {
-		return s.cfg.Store.VM(ctx, vm.ID)
+		now, err := s.cfg.Store.VM(ctx, vm.ID)
+		if err != nil {
+			return vm, err
+		}
+		return now, refusePaused(now)
 	}
 	if err := failpoint.Hit(ctx, "vm.start/guarded"); err != nil {
 		return vm, err
@@ -73,7 +77,7 @@ func (s *Service) start(ctx context.Context, op *operation.Op, vm model.VM) (mod
 		return vm, err
 	}
 	op.Stage("boot")
-	return s.bootRetrying(ctx, op, vm, driver, boot)
+	return s.bootOrFallBack(ctx, op, vm, driver, boot)
 }
 
 // bootRetrying boots, and once more when the guest has not answered in time:
@@ -108,6 +112,7 @@ func (s *Service) boot(ctx context.Context, vm model.VM, driver picked, boot boo
 			Generation: model.NewID(), Kernel: boot.name,
 			Driver: driver.features.Driver, Accel: driver.features.Accel,
 		}
+		vm.Runtime.Limits = limitsText(s.cfg.Limits, planLimits(*vm))
 		return nil
 	})
 	if err != nil {

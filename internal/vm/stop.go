@@ -56,6 +56,11 @@ func (s *Service) stop(ctx context.Context, op *operation.Op, vm model.VM, grace
 	}
 	op.Stage("stop")
 	ctx = context.WithoutCancel(ctx)
+	if vm.State == model.VMPaused { // a paused guest cannot switch itself off
+		if vm, err = s.resume(ctx, vm, l); err != nil {
+			return vm, err
+		}
+	}
 	if err := s.markStopping(ctx, l); errors.Is(err, errEnded) {
 		return s.endedAlready(ctx, vm, l)
 	} else if err != nil {
@@ -157,6 +162,12 @@ func (s *Service) KillVM(ctx context.Context, p rpc.NameParams) (model.VM, error
 	}
 	// No lock: a kill must work while a start or stop holds it.
 	l, err := s.running(ctx, vm)
+	if err != nil && vm.State == model.VMUnknown {
+		if killErr := s.killUnknown(ctx, vm); killErr != nil {
+			return vm, errors.Join(err, killErr)
+		}
+		l, err = s.running(ctx, vm)
+	}
 	if err != nil {
 		return vm, err
 	}

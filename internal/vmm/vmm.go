@@ -65,8 +65,9 @@ type Spec struct {
 	MemoryMiB  int
 	Disks      []Disk // in order: vda, vdb, ...
 	Network    model.NetworkMode
-	MAC        string // aa:bb:cc:dd:ee:ff, of the one card
-	Console    string // file that the serial console is appended to
+	MAC        string   // aa:bb:cc:dd:ee:ff, of the one card
+	Console    string   // file that the serial console is appended to
+	Cgroups    []string // directories of the control groups that the process joins
 }
 
 // Disk is one virtio block device.

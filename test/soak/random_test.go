@@ -102,10 +102,10 @@ func TestKilledAtRandom(t *testing.T) {
 	clean := h.traces()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	moments := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // moments are no secrets
+	moments := rand.New(rand.NewPCG(seed, 0))
 	clients := make([]*client, 4)
 	for i := range clients {
-		clients[i] = &client{h: h, rand: rand.New(rand.NewPCG(seed, uint64(i)+1)), name: fmt.Sprintf("v%d", i), vm: absent} //nolint:gosec // nor are these
+		clients[i] = &client{h: h, rand: rand.New(rand.NewPCG(seed, uint64(i)+1)), name: fmt.Sprintf("v%d", i), vm: absent}
 	}
 	kills := shared.pick(50, 2000)
 	wrong := 0
