@@ -83,7 +83,7 @@ func (s *Service) replaceRoot(ctx context.Context, op *operation.Op, id, imageID
 	}
 	vm, err = s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error { // 4
 		vm.RootFile, vm.RootClone = filepath.Base(clone.Path), clone.Method
-		vm.ImageID, vm.Image, vm.Spec = img.ID, img.Name, spec
+		vm.ImageID, vm.Image, vm.RootBytes, vm.Spec = img.ID, img.Name, img.SizeBytes, spec
 		vm.State, vm.Reason = model.VMStopped, ""
 		return nil
 	})

@@ -66,7 +66,6 @@ func routes(api rpc.API) []route {
 		call("vm.kill", "KillVM", "End a VM at once", api.KillVM),
 		long("vm.restart", "RestartVM", "Stop a VM and start it again", api.RestartVM),
 		long("vm.delete", "DeleteVM", "Delete a VM and its disks", api.DeleteVM),
-		long("vm.resize", "ResizeVM", "Make disks of a VM larger", api.ResizeVM),
 		long("vm.reset", "ResetVM", "Make the root disk of a VM anew", api.ResetVM),
 		long("vm.rebase", "RebaseVM", "Make the root disk of a VM anew from another image", api.RebaseVM),
 		call("vm.list", "ListVMs", "All VMs, oldest first", noParams(api.ListVMs)),
