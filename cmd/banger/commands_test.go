@@ -111,6 +111,7 @@ var jsonArgs = map[string]string{
 	"volume create": "logs", "volume list": "", "volume show": "data", "volume delete": "data",
 	"volume prune": "--force", "volume resize": "data --size 20G",
 	"operation list": "", "operation show": "4f1c", "operation watch": "4f1c", "operation cancel": "4f1c",
+	"doctor": "--fix", "system check": "", "system df": "", "system prune": "",
 	"config show": "", "system version": "", "system shutdown": "", "version": "", "completion": "bash", "docs": "",
 }
 

@@ -34,7 +34,7 @@ func newRootCommand(a *app) *cobra.Command {
 	addGroup(root, "nouns", "Nouns:",
 		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newVolumeCommand(a), newOperationCommand(a), newConfigCommand(a), newSystemCommand(a))
 	addGroup(root, "self", "About banger:",
-		newVersionCommand(a), newEventsCommand(a), newCompletionCommand(a), newExitCodesTopic(), newDocsCommand(a))
+		newDoctorCommand(a), newVersionCommand(a), newEventsCommand(a), newCompletionCommand(a), newExitCodesTopic(), newDocsCommand(a))
 	return root
 }
 
@@ -107,7 +107,8 @@ func newOperationCommand(a *app) *cobra.Command {
 
 func newSystemCommand(a *app) *cobra.Command {
 	return newNoun("system", "", "look at the daemon and end it", "  banger system version", []*cobra.Command{
-		newVersionCommand(a), newEventsCommand(a), newSystemShutdownCommand(a),
+		newVersionCommand(a), newEventsCommand(a), newSystemCheckCommand(a), newSystemDFCommand(a), newSystemPruneCommand(a),
+		newSystemShutdownCommand(a),
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"banger/internal/cgroup"
 	"banger/internal/config"
 	"banger/internal/daemon"
+	"banger/internal/doctor"
 	"banger/internal/event"
 	"banger/internal/image"
 	"banger/internal/imagepull"
@@ -37,6 +38,7 @@ type services struct {
 	accel      *accelerator
 	trimmer    *daemon.Trimmer
 	events     *event.Log
+	health     *doctor.Service
 }
 
 // openServices makes the services, each of what it needs of the others.
@@ -99,6 +101,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Limits:      cgroup.Find(),
 		Quota:       quotaOf(set.config.VM),
 	})
+	s.health = doctor.New(doctor.Config{Paths: paths, Store: db, VMs: s.vms, Driver: s.driver, Running: s.operations.Running})
 	return s, nil
 }
 
@@ -123,6 +126,7 @@ func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 		Volumes:    s.volumes,
 		Operations: s.operations,
 		Events:     s.events,
+		Health:     s.health,
 		Version:    versionInfo(set.paths),
 		Settings:   set.told,
 		Accel:      s.accel.known,

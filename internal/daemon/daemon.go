@@ -25,6 +25,7 @@ type Parts struct {
 	Volumes    rpc.VolumeAPI
 	Operations *operation.Service
 	Events     rpc.EventAPI
+	Health     rpc.HealthAPI
 	Version    model.VersionInfo
 	Settings   model.Settings
 	Accel      func() string // what VMs run on, "" until it is known; may be nil
@@ -51,6 +52,7 @@ type Daemon struct {
 	rpc.VolumeAPI
 	rpc.OperationAPI
 	rpc.EventAPI
+	rpc.HealthAPI
 
 	parts Parts
 	stop  func() // closes stopped, once
@@ -69,6 +71,7 @@ func New(parts Parts) *Daemon {
 		VolumeAPI:    parts.Volumes,
 		OperationAPI: parts.Operations,
 		EventAPI:     parts.Events,
+		HealthAPI:    parts.Health,
 		parts:        parts,
 		stop:         sync.OnceFunc(func() { close(stopped) }),
 		ended:        stopped,

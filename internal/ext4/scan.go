@@ -12,6 +12,7 @@ const lostFoundName = "lost+found"
 type tree struct {
 	mark    *scanMark
 	opt     *Options
+	chunks  *chunkMap
 	written uint64    // no body lies at or behind this block
 	dirs    []dirPlan // in the order of their inode numbers
 	nodes   []*Node   // nodes[i] has inode number inoLostFound+i
@@ -24,7 +25,7 @@ type tree struct {
 // scan checks a tree, numbers its inodes breadth-first and measures it. It does not recurse and visits
 // every directory once, so neither depth nor a cycle hurts it.
 func (w *Writer) scan(ctx context.Context, root *Node) (*tree, error) {
-	t := &tree{mark: new(scanMark), opt: &w.opt, written: w.bodies.end(), end: copyBlocks}
+	t := &tree{mark: new(scanMark), opt: &w.opt, chunks: &w.ordered, written: w.bodies.end(), end: copyBlocks}
 	if err := t.addRoot(root); err != nil {
 		return nil, err
 	}
@@ -151,6 +152,7 @@ func (t *tree) measure(n *Node) string {
 			t.meta++
 		}
 	}
+	t.chunks.resolve(&n.Body)
 	for _, e := range n.Body.extents {
 		if e.end() > t.written {
 			return "its body was written to another filesystem"

@@ -135,11 +135,13 @@ func (p *Puller) unpackAll(ctx context.Context, layers []layer, w *ext4.Writer, 
 		unpacker:  unpacker{budget: &budget{limits: p.limits}, skipped: &skips{}},
 		layers:    layers,
 		done:      make([]unpacked, len(layers)),
-		writer:    w,
 		report:    report,
 		arrived:   arrived,
 		downloads: newSlots(maxDownloads),
 		cpus:      newSlots(runtime.GOMAXPROCS(0)),
+	}
+	for _, l := range layers {
+		job.streams = append(job.streams, w.NewSizedStream(l.expect))
 	}
 	job.pending.Store(int64(len(layers)))
 	group, ctx := errgroup.WithContext(ctx)
@@ -155,8 +157,8 @@ func (p *Puller) unpackAll(ctx context.Context, layers []layer, w *ext4.Writer, 
 type unpackJob struct {
 	unpacker
 	layers          []layer
-	done            []unpacked // each goroutine writes its own
-	writer          *ext4.Writer
+	done            []unpacked     // each goroutine writes its own
+	streams         []*ext4.Stream // of each layer, so that placement depends on their order alone
 	report          model.Report
 	pending         atomic.Int64 // layers that have not arrived
 	arrived         func()
@@ -174,7 +176,7 @@ func (j *unpackJob) layer(ctx context.Context, i int) error {
 		return errors.Join(err, blob.Close())
 	}
 	defer release()
-	stream := j.writer.NewStream()
+	stream := j.streams[i]
 	j.done[i], err = j.unpack(ctx, blob, j.layers[i].diffID, stream)
 	if err = errors.Join(err, stream.Close()); err != nil {
 		return layerError(ctx, i, j.layers, err)

@@ -28,6 +28,7 @@ type layer struct {
 	diffID Digest // of the archive, "" when nothing is promised
 	size   int64  // of the blob, 0 when not known
 	live   bool   // the blob is made while it is read
+	expect int64  // bytes that its files may have, 0 when not known: a guess
 
 	// open returns the blob: verified, or of a source that is trusted.
 	open func(ctx context.Context, report model.Report) (io.ReadCloser, error)
@@ -54,6 +55,7 @@ func newImage(kind string, c *chosen, open func(descriptor) layer) *Image {
 	for i, d := range c.manifest.Layers {
 		l := open(d)
 		l.digest, l.diffID, l.size = d.Digest, Digest(c.config.RootFS.DiffIDs[i]), d.Size
+		l.expect = d.contents()
 		img.layers = append(img.layers, l)
 		img.Source.Layers = append(img.Source.Layers, string(d.Digest))
 	}

@@ -116,6 +116,13 @@ func (s *Service) Close(ctx context.Context) error {
 	}
 }
 
+// Running returns how many operations are under way.
+func (s *Service) Running() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.live)
+}
+
 // gaveUp is the error of a wait that ctx ended.
 func gaveUp(ctx context.Context, what string) error {
 	code := model.CodeCanceled

@@ -11,6 +11,7 @@ import (
 // that has not been acknowledged.
 type API interface {
 	SystemAPI
+	HealthAPI
 	ImageAPI
 	KernelAPI
 	VMAPI

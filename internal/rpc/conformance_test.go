@@ -28,6 +28,7 @@ func apiCalls() []apiCall {
 	two := 2
 	name, id := rpc.NameParams{Name: "web"}, rpc.IDParams{ID: "0f"}
 	pull := rpc.ImagePullParams{Ref: "debian:12", Name: "d", SizeBytes: 1 << 40, Platform: "linux/amd64"}
+	check := rpc.CheckParams{Fix: true}
 	prune := rpc.ImageCachePruneParams{KeepBytes: 1 << 30}
 	kdefault, kpush, kprune := rpc.KernelDefaultParams{Name: "k"}, rpc.KernelPushParams{Name: "k", Ref: "r"}, rpc.KernelPruneParams{DryRun: true}
 	tree, diff := rpc.ImageTreeParams{Name: "web", Path: "/etc"}, rpc.ImageDiffParams{From: "a", To: "b", Times: true}
@@ -47,6 +48,9 @@ func apiCalls() []apiCall {
 		{"Version", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Version(ctx) }, model.VersionInfo{Version: "1.2.3", PID: 7}, false},
 		{"Settings", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Settings(ctx) }, fakeSettings(), false},
 		{"Shutdown", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return nil, a.Shutdown(ctx) }, nil, false},
+		{"Doctor", check, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Doctor(ctx, check) }, fakeChecks(), false},
+		{"CheckState", check, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.CheckState(ctx, check) }, fakeChecks(), false},
+		{"DiskUsage", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.DiskUsage(ctx) }, []model.Usage{{Kind: "images", Count: 2, Bytes: 5}}, false},
 		{"PullImage", pull, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PullImage(ctx, pull, r) }, fakeImage("debian:12"), true},
 		{"ListImages", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListImages(ctx) }, []model.Image{fakeImage("a"), fakeImage("b")}, false},
 		{"ShowImage", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowImage(ctx, name) }, fakeImage("web"), false},

@@ -114,6 +114,9 @@ func (s *Service) removeIfAuto(ctx context.Context, vm model.VM) error {
 // directories that no row speaks of are only told of: no crash leaves one, so
 // they mean that the database was lost, and they hold the users' disks.
 func (s *Service) sweep(ctx context.Context) error {
+	// Before the rows: a start has its row first, so what is seen here and has
+	// no row then is nobody's.
+	started := unknownIDs(s.cfg.Paths.VMRuns(), nil)
 	vms, err := s.cfg.Store.VMs(ctx)
 	if err != nil {
 		return fmt.Errorf("recovering VMs: %w", err)
@@ -130,8 +133,8 @@ func (s *Service) sweep(ctx context.Context) error {
 		s.cfg.Log.Warn("a directory belongs to no VM of the database: it is left alone", "path", filepath.Join(s.cfg.Paths.VMs(), id))
 	}
 	var failed []error
-	for _, generation := range unknownIDs(s.cfg.Paths.VMRuns(), runs) {
-		if s.certainlyEnded(ctx, generation) {
+	for _, generation := range started {
+		if !runs[generation] && s.certainlyEnded(ctx, generation) {
 			failed = append(failed, os.RemoveAll(s.runDir(generation)))
 		}
 	}

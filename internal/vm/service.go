@@ -53,9 +53,9 @@ type Config struct {
 	Images  Images
 	Kernels Kernels
 	Ops     *operation.Service
-	Volumes Volumes // nil: there are none
 	// Events is told what happens to VMs; may be nil.
-	Events Events
+	Events  Events
+	Volumes Volumes // nil: there are none
 	// Drivers are tried in order for a VM that names none.
 	Drivers []vmm.Driver
 	// Hooks are capabilities beyond the built-in ones, applied after them.

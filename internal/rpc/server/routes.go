@@ -38,6 +38,9 @@ func routes(api rpc.API) []route {
 		call("system.settings", "Settings", "What the daemon was started with", noParams(api.Settings)),
 		call("system.shutdown", "Shutdown", "End the daemon; running VMs go on", noResult(api.Shutdown)),
 		stream("system.events", "Events", "What has happened and happens, as JSON lines", api.Events),
+		call("system.doctor", "Doctor", "Check what banger needs of this host", api.Doctor),
+		call("system.check", "CheckState", "Compare rows, files and processes", api.CheckState),
+		call("system.df", "DiskUsage", "What takes how much on disk", noParams(api.DiskUsage)),
 
 		long("image.pull", "PullImage", "Make a managed image of an OCI image", api.PullImage),
 		call("image.list", "ListImages", "All images, oldest first", noParams(api.ListImages)),
