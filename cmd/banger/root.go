@@ -67,7 +67,8 @@ func vmVerbs(a *app) []*cobra.Command {
 		newVMShowCommand(a), newVMLogsCommand(a), newVMExecCommand(a),
 		newVMResizeCommand(a), newVMResetCommand(a), newVMRebaseCommand(a),
 		newVMPauseCommand(a), newVMResumeCommand(a), newVMWaitCommand(a), newVMSetCommand(a),
-		newVMRenameCommand(a), newVMPruneCommand(a),
+		newVMRenameCommand(a), newVMPruneCommand(a), newVMStatsCommand(a), newVMTopCommand(a),
+		newVMHealthCommand(a), newVMPortsCommand(a),
 	}
 }
 
@@ -87,7 +88,7 @@ func newKernelCommand(a *app) *cobra.Command {
 	return newNoun("kernel", "kernels", "pull and keep kernels", "  banger kernel list --available", []*cobra.Command{
 		newKernelListCommand(a), newKernelPullCommand(a), newKernelImportCommand(a),
 		newKernelShowCommand(a), newKernelDefaultCommand(a), newKernelPushCommand(a), newKernelDeleteCommand(a),
-		newKernelPruneCommand(a),
+		newKernelPruneCommand(a), newKernelBuildCommand(a), newKernelTestCommand(a),
 	})
 }
 

@@ -40,7 +40,8 @@ type layer struct {
 	live   bool   // the blob is made while it is read
 	expect int64  // bytes that its files may have, 0 when not known: a guess
 
-	// open returns the blob: verified, or of a source that is trusted.
+	// open returns the blob: verified, or of a source that is trusted, or
+	// still on its way, as an *incoming.
 	open func(ctx context.Context, report model.Report) (io.ReadCloser, error)
 
 	// damaged, when set, is called after the blob turned out to be broken and

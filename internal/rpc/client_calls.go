@@ -98,6 +98,16 @@ func (c *Client) DeleteKernel(ctx context.Context, p NameParams) (model.Kernel, 
 	return invoke[model.Kernel](ctx, c, "kernel.delete", p)
 }
 
+// BuildKernel implements API.
+func (c *Client) BuildKernel(ctx context.Context, p KernelBuildParams, report model.Report) (model.Kernel, error) {
+	return follow[model.Kernel](ctx, c, "kernel.build", p, report)
+}
+
+// TestKernel implements API.
+func (c *Client) TestKernel(ctx context.Context, p KernelTestParams, report model.Report) (model.Kernel, error) {
+	return follow[model.Kernel](ctx, c, "kernel.test", p, report)
+}
+
 // DefaultKernel implements API.
 func (c *Client) DefaultKernel(ctx context.Context, p KernelDefaultParams) (model.Kernel, error) {
 	return invoke[model.Kernel](ctx, c, "kernel.default", p)

@@ -35,6 +35,7 @@ func apiCalls() []apiCall {
 	prune := rpc.ImageCachePruneParams{KeepBytes: 1 << 30}
 	kdefault, kpush, kprune := rpc.KernelDefaultParams{Name: "k"}, rpc.KernelPushParams{Name: "k", Ref: "r"}, rpc.KernelPruneParams{DryRun: true}
 	tree, diff := rpc.ImageTreeParams{Name: "web", Path: "/etc"}, rpc.ImageDiffParams{From: "a", To: "b", Times: true}
+	kbuild, ktest := rpc.KernelBuildParams{Name: "k", Flavour: "net", Fragments: []string{"/f"}, Jobs: 2}, rpc.KernelTestParams{Name: "k"}
 	kpull, kimport := rpc.KernelPullParams{Name: "k"}, rpc.KernelImportParams{Name: "k", KernelPath: "/boot/vmlinuz"}
 	create := rpc.VMCreateParams{Image: "debian", Name: "web", CPUs: 2, Network: model.NetUser, Env: []string{"A=\x01ü"},
 		Labels: map[string]string{"a": "b"}, Entrypoint: []string{}, Driver: "qemu", Start: true,
@@ -79,6 +80,10 @@ func apiCalls() []apiCall {
 		{"ListKernels", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListKernels(ctx) }, []model.Kernel{fakeKernel("k")}, false},
 		{"ListCatalog", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListCatalog(ctx) }, []model.CatalogKernel{{Name: "c", Has: []string{"vsock"}}}, false},
 		{"ShowKernel", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowKernel(ctx, name) }, fakeKernel("web"), false},
+		{"BuildKernel", kbuild, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
+			return a.BuildKernel(ctx, kbuild, r)
+		}, fakeKernel("k"), true},
+		{"TestKernel", ktest, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.TestKernel(ctx, ktest, r) }, fakeKernel("k"), true},
 		{"DefaultKernel", kdefault, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) {
 			return a.DefaultKernel(ctx, kdefault)
 		}, fakeKernel("k"), false},
