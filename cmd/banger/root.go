@@ -67,7 +67,8 @@ func vmVerbs(a *app) []*cobra.Command {
 		newVMShowCommand(a), newVMLogsCommand(a), newVMExecCommand(a),
 		newVMResizeCommand(a), newVMResetCommand(a), newVMRebaseCommand(a),
 		newVMPauseCommand(a), newVMResumeCommand(a), newVMWaitCommand(a), newVMSetCommand(a),
-		newVMRenameCommand(a), newVMPruneCommand(a),
+		newVMRenameCommand(a), newVMPruneCommand(a), newVMStatsCommand(a), newVMTopCommand(a),
+		newVMHealthCommand(a), newVMPortsCommand(a),
 	}
 }
 
@@ -77,7 +78,7 @@ func newVMCommand(a *app) *cobra.Command {
 
 func newImageCommand(a *app) *cobra.Command {
 	return newNoun("image", "images", "pull and keep images", "  banger image list", []*cobra.Command{
-		newImagePullCommand(a), newImageListCommand(a), newImageShowCommand(a), newImageDiffCommand(a),
+		newImagePullCommand(a), newImageImportCommand(a), newImageListCommand(a), newImageShowCommand(a), newImageDiffCommand(a),
 		newImageDeleteCommand(a),
 		newImageCacheCommand(a),
 	})

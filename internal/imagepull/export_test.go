@@ -36,7 +36,7 @@ func (c *Contents) Of(n *ext4.Node) []byte { return c.of[n] }
 
 // FlattenArchives unpacks and merges layers as BuildExt4 does.
 func FlattenArchives(ctx context.Context, limits Limits, report model.Report, archives ...[]byte) (*ext4.Node, *Contents, error) {
-	u := &unpacker{budget: &budget{limits: limits}, skipped: &skips{}}
+	u := &unpacker{tab: &tab{budget: &budget{limits: limits}}, skipped: &skips{}}
 	w, err := ext4.Create(nowhere{}, ext4.Options{})
 	if err != nil {
 		return nil, nil, err
@@ -66,3 +66,6 @@ const MaxAhead = aheadChunk * aheadChunks
 
 // ReadAhead is readAhead, for an archive that nobody hashes.
 func ReadAhead(r io.Reader) io.ReadCloser { return readAhead(r, digestOf(nil).newHash()) }
+
+// RetryAfter is how long an answer with these headers makes a request wait.
+var RetryAfter = retryAfter

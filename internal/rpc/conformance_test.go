@@ -15,6 +15,9 @@ import (
 	"banger/internal/rpc"
 )
 
+// longName needs more than one window of input.
+var longName = strings.Repeat("name ", 100_000)
+
 // apiCall is one operation as the suite calls it.
 type apiCall struct {
 	method string
@@ -53,6 +56,9 @@ func apiCalls() []apiCall {
 		{"CheckState", check, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.CheckState(ctx, check) }, fakeChecks(), false},
 		{"DiskUsage", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.DiskUsage(ctx) }, []model.Usage{{Kind: "images", Count: 2, Bytes: 5}}, false},
 		{"PullImage", pull, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PullImage(ctx, pull, r) }, fakeImage("debian:12"), true},
+		{"ImportImage", pull, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
+			return a.ImportImage(ctx, pull, strings.NewReader(longName), r)
+		}, fakeImage(longName), true},
 		{"ListImages", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListImages(ctx) }, []model.Image{fakeImage("a"), fakeImage("b")}, false},
 		{"ShowImage", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowImage(ctx, name) }, fakeImage("web"), false},
 		{"DeleteImage", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.DeleteImage(ctx, name) }, fakeImage("web"), false},

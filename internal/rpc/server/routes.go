@@ -43,6 +43,7 @@ func routes(api rpc.API) []route {
 		call("system.df", "DiskUsage", "What takes how much on disk", noParams(api.DiskUsage)),
 
 		long("image.pull", "PullImage", "Make a managed image of an OCI image", api.PullImage),
+		upload("image.import", "ImportImage", "Make a managed image of an archive that the client sends", api.ImportImage),
 		call("image.list", "ListImages", "All images, oldest first", noParams(api.ListImages)),
 		call("image.show", "ShowImage", "One image", api.ShowImage),
 		call("image.delete", "DeleteImage", "Delete an image that no VM uses", api.DeleteImage),
@@ -83,6 +84,9 @@ func routes(api rpc.API) []route {
 		long("vm.set", "SetVM", "Change what a VM is made of", api.SetVM),
 		long("vm.prune", "PruneVMs", "Delete the VMs that are stopped or failed", api.PruneVMs),
 		call("vm.wait", "WaitVM", "Wait until a VM runs, stops or is paused", api.WaitVM),
+		call("vm.stats", "StatsVMs", "What VMs use and how their guests do", api.StatsVMs),
+		call("vm.health", "HealthVM", "Whether a VM's agent answers", api.HealthVM),
+		call("vm.ports", "PortsVM", "The TCP ports that a guest listens on", api.PortsVM),
 		stream("vm.logs", "LogsVM", "The console of a VM", api.LogsVM),
 		socket("vm.exec", "ExecVM", "Run a process in a VM", api.ExecVM, func(p rpc.VMExecParams) bool { return p.Stdin }),
 		socket("vm.run", "RunVM", "Make a VM for one process", api.RunVM, func(p rpc.VMRunParams) bool { return p.Stdin }),
