@@ -108,10 +108,11 @@ var jsonArgs = map[string]string{
 	"stats": "--no-stream --interval 100ms", "top": "--interval 100ms", "health": "b", "ports": "b",
 	"console": noJSON,
 	"events": "--no-follow --filter noun=vm", "system events": "--no-follow --filter noun=vm", // one event: each is a value
-	"image pull": "alpine", "image list": "", "image show": "img", "image diff": "img img", "image delete": "img",
+	"image pull": "alpine", "image import": "f", "image list": "", "image show": "img", "image diff": "img img", "image delete": "img",
 	"image cache list": "", "image cache prune": "", "image cache verify": "",
 	"kernel list": "", "kernel pull": "", "kernel import": "--kernel-path f mine",
 	"kernel default": "", "kernel push": "debian-12 127.0.0.1:5000/k", "kernel prune": "--dry-run",
+	"kernel build": "", "kernel test": "",
 	"kernel show": "debian-12", "kernel delete": "debian-12",
 	"volume create": "logs", "volume list": "", "volume show": "data", "volume delete": "data",
 	"volume prune": "--force", "volume resize": "data --size 20G",
