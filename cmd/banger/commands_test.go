@@ -107,7 +107,7 @@ var jsonArgs = map[string]string{
 	"pause": "b", "resume": "b", "rename": "a c", "set": "-c 2 a", "wait": "a", "prune": "--force",
 	"stats": "--no-stream --interval 100ms", "top": "--interval 100ms", "health": "b", "ports": "b",
 	"console": noJSON,
-	"events": "--no-follow --filter noun=vm", "system events": "--no-follow --filter noun=vm", // one event: each is a value
+	"events":  "--no-follow --filter noun=vm", "system events": "--no-follow --filter noun=vm", // one event: each is a value
 	"image pull": "alpine", "image import": "f", "image list": "", "image show": "img", "image diff": "img img", "image delete": "img",
 	"image cache list": "", "image cache prune": "", "image cache verify": "",
 	"kernel list": "", "kernel pull": "", "kernel import": "--kernel-path f mine",

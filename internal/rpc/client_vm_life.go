@@ -40,7 +40,7 @@ func (c *Client) WaitVM(ctx context.Context, p VMWaitParams) (model.VM, error) {
 
 // ConsoleVM implements API. One Read of Stdin may be under way after it returns.
 func (c *Client) ConsoleVM(ctx context.Context, p VMConsoleParams, stdio Stdio, report model.Report) (model.ExitStatus, error) {
-	return attach(ctx, c, "vm.console", p, p.Stdin, stdio, report)
+	return attach[model.ExitStatus](ctx, c, "vm.console", p, p.Stdin, stdio, report)
 }
 
 // StatsVMs implements API.
