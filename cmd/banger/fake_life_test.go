@@ -104,6 +104,19 @@ func (d *fakeDaemon) WaitVM(ctx context.Context, p rpc.VMWaitParams) (model.VM, 
 	return vm, ctx.Err()
 }
 
+// ConsoleVM echoes what is typed until ctx ends.
+func (d *fakeDaemon) ConsoleVM(ctx context.Context, p rpc.VMConsoleParams, stdio rpc.Stdio, _ model.Report) (model.ExitStatus, error) {
+	vm, err := d.ShowVM(ctx, rpc.NameParams{Name: p.Name})
+	if err != nil {
+		return model.ExitStatus{}, err
+	}
+	stdio.Started(vm)
+	_, _ = io.WriteString(stdio.Stdout, "login: ")
+	_, _ = io.Copy(stdio.Stdout, stdio.Stdin)
+	<-ctx.Done()
+	return model.ExitStatus{}, ctx.Err()
+}
+
 // StatsVMs counts one second of CPU, and 1 MiB of all else, with each call;
 // half a second passes meanwhile.
 func (d *fakeDaemon) StatsVMs(_ context.Context, p rpc.VMStatsParams) ([]model.VMStats, error) {

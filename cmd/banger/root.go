@@ -68,7 +68,7 @@ func vmVerbs(a *app) []*cobra.Command {
 		newVMResetCommand(a), newVMRebaseCommand(a),
 		newVMPauseCommand(a), newVMResumeCommand(a), newVMWaitCommand(a), newVMSetCommand(a),
 		newVMRenameCommand(a), newVMPruneCommand(a), newVMStatsCommand(a), newVMTopCommand(a),
-		newVMHealthCommand(a), newVMPortsCommand(a),
+		newVMHealthCommand(a), newVMConsoleCommand(a), newVMPortsCommand(a),
 	}
 }
 

@@ -74,7 +74,12 @@ func runEvents(ctx context.Context, a *app, opts *eventsOptions) error {
 	if err != nil {
 		return err
 	}
-	err = api.Events(ctx, p, &eventPrinter{w: a.stdout, json: a.flags.json})
+	return a.printEvents(ctx, api, p)
+}
+
+// printEvents prints the events of p as they come.
+func (a *app) printEvents(ctx context.Context, api rpc.API, p rpc.EventsParams) error {
+	err := api.Events(ctx, p, &eventPrinter{w: a.stdout, json: a.flags.json})
 	if p.Follow && codeOf(err) == model.CodeCanceled {
 		return &reported{code: exitCanceled} // Ctrl-C is how following ends
 	}

@@ -22,6 +22,9 @@ type VMLifeAPI interface {
 	PruneVMs(ctx context.Context, p VMPruneParams, report model.Report) ([]model.VMSummary, error)
 	// WaitVM returns when the VM has come to what is waited for.
 	WaitVM(ctx context.Context, p VMWaitParams) (model.VM, error)
+	// ConsoleVM attaches to the guest's serial console until ctx or the VM
+	// ends. One caller at a time is attached.
+	ConsoleVM(ctx context.Context, p VMConsoleParams, stdio Stdio, report model.Report) (model.ExitStatus, error)
 	// StatsVMs measures VMs: those named, or all that have a process.
 	StatsVMs(ctx context.Context, p VMStatsParams) ([]model.VMStats, error)
 	// HealthVM asks a VM's agent for an answer; none is no error.
@@ -62,6 +65,13 @@ type VMPruneParams struct {
 // VMStatsParams names the VMs to measure.
 type VMStatsParams struct {
 	Names []string `json:"names,omitempty" maxItems:"10000" doc:"default: all that have a process"`
+}
+
+// VMConsoleParams names the VM to attach to.
+type VMConsoleParams struct {
+	Name  string `json:"name" maxLength:"256"`
+	Stdin bool   `json:"stdin,omitempty" doc:"pass on what is typed"`
+	Tail  int    `json:"tail,omitempty" minimum:"0" maximum:"100000" doc:"begin with the last lines"`
 }
 
 // VMWaitParams says what to wait for.

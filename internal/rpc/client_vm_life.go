@@ -38,6 +38,11 @@ func (c *Client) WaitVM(ctx context.Context, p VMWaitParams) (model.VM, error) {
 	return invoke[model.VM](ctx, c, "vm.wait", p)
 }
 
+// ConsoleVM implements API. One Read of Stdin may be under way after it returns.
+func (c *Client) ConsoleVM(ctx context.Context, p VMConsoleParams, stdio Stdio, report model.Report) (model.ExitStatus, error) {
+	return attach[model.ExitStatus](ctx, c, "vm.console", p, p.Stdin, stdio, report)
+}
+
 // StatsVMs implements API.
 func (c *Client) StatsVMs(ctx context.Context, p VMStatsParams) ([]model.VMStats, error) {
 	return invoke[[]model.VMStats](ctx, c, "vm.stats", p)

@@ -27,6 +27,12 @@ func (f *fakeAPI) PruneVMs(ctx context.Context, p rpc.VMPruneParams, report mode
 func (f *fakeAPI) WaitVM(ctx context.Context, p rpc.VMWaitParams) (model.VM, error) {
 	return fakeVM(p.Name), f.called(ctx, p)
 }
+func (f *fakeAPI) ConsoleVM(ctx context.Context, p rpc.VMConsoleParams, stdio rpc.Stdio, report model.Report) (model.ExitStatus, error) {
+	if err := f.long(ctx, p, report); err != nil {
+		return model.ExitStatus{}, err
+	}
+	return process(ctx, []string{"cat"}, stdio)
+}
 func (f *fakeAPI) StatsVMs(ctx context.Context, p rpc.VMStatsParams) ([]model.VMStats, error) {
 	return []model.VMStats{fakeStats()}, f.called(ctx, p)
 }
@@ -62,6 +68,7 @@ func lifeCalls() []apiCall {
 	set := rpc.VMSetParams{Name: "web", CPUs: &two, Kernel: &kernel, Labels: map[string]string{"a": ""}, RemoveLabels: []string{"b"}}
 	prune := rpc.VMPruneParams{Filters: []string{"label=a"}, IDs: []string{"v"}, DryRun: true}
 	wait := rpc.VMWaitParams{Name: "web", For: rpc.AwaitPaused}
+	console := rpc.VMConsoleParams{Name: "web", Tail: 3}
 	stats := rpc.VMStatsParams{Names: []string{"web"}}
 	events := rpc.EventsParams{Since: fakeTime, Tail: 3, Filters: []string{"noun=vm"}}
 	return []apiCall{
@@ -71,6 +78,9 @@ func lifeCalls() []apiCall {
 		{"SetVM", set, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.SetVM(ctx, set, r) }, fakeChange("web"), true},
 		{"PruneVMs", prune, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PruneVMs(ctx, prune, r) }, []model.VMSummary{{ID: "v"}}, true},
 		{"WaitVM", wait, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.WaitVM(ctx, wait) }, fakeVM("web"), false},
+		{"ConsoleVM", console, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
+			return a.ConsoleVM(ctx, console, rpc.Stdio{Stdout: io.Discard}, r)
+		}, model.ExitStatus{}, true},
 		{"StatsVMs", stats, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.StatsVMs(ctx, stats) }, []model.VMStats{fakeStats()}, false},
 		{"HealthVM", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.HealthVM(ctx, name) }, model.VMHealth{Name: "web", Healthy: true, PingMicros: 7}, false},
 		{"PortsVM", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.PortsVM(ctx, name) }, []model.GuestPort{{Address: "::", Port: 80}}, false},

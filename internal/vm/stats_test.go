@@ -1,6 +1,10 @@
 package vm_test
 
 import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"slices"
@@ -101,6 +105,49 @@ func TestPorts(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := r.PortsVM(t.Context(), rpc.NameParams{Name: "web"}); model.CodeOf(err) != model.CodeConflict || model.HintOf(err) == "" {
+		t.Errorf("of a stopped VM: %v", err)
+	}
+}
+
+// TestConsole: one caller at a time types and reads; the past comes first.
+func TestConsole(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.create("web")
+	attach := func(ctx context.Context, in io.Reader, out io.Writer, started chan<- struct{}) error {
+		_, err := r.ConsoleVM(ctx, rpc.VMConsoleParams{Name: "web", Stdin: true, Tail: 1},
+			rpc.Stdio{Stdin: in, Stdout: out, Started: func(model.VM) { close(started) }}, model.Discard)
+		return err
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	fromUser, typed := io.Pipe()
+	shown, toUser := io.Pipe()
+	started, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- attach(ctx, fromUser, toUser, started) }()
+	lines := bufio.NewScanner(shown)
+	if !lines.Scan() || !strings.HasPrefix(lines.Text(), "fake guest ") {
+		t.Fatalf("the past: %q", lines.Text())
+	}
+	<-started
+	if _, err := io.WriteString(typed, "hello\n"); err != nil {
+		t.Fatal(err)
+	}
+	if !lines.Scan() || lines.Text() != "hello" {
+		t.Errorf("the echo: %q", lines.Text())
+	}
+	if err := attach(t.Context(), nil, io.Discard, make(chan struct{})); model.CodeOf(err) != model.CodeConflict || model.HintOf(err) == "" {
+		t.Errorf("a second caller: %v", err)
+	}
+	cancel()
+	_ = typed.Close()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, err := r.KillVM(t.Context(), rpc.NameParams{Name: "web"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := attach(t.Context(), nil, io.Discard, make(chan struct{})); model.CodeOf(err) != model.CodeConflict {
 		t.Errorf("of a stopped VM: %v", err)
 	}
 }

@@ -29,6 +29,12 @@ type Machine interface {
 	// Dial connects to the agent's byte stream. There is one at a time: a
 	// second Dial waits until the first connection is closed or ctx ends.
 	Dial(ctx context.Context) (net.Conn, error)
+	// Console connects to the serial console: what is read is what the guest
+	// prints from then on, what is written is typed. There is one connection
+	// at a time, as of Dial, and it must be read: the guest waits for a reader
+	// that does not. The console's file is written besides.
+	// errors.ErrUnsupported: this process has no console to connect to.
+	Console(ctx context.Context) (net.Conn, error)
 	Pause(ctx context.Context) error
 	Resume(ctx context.Context) error
 	// Usage measures what the process has used; ErrGone when it has ended.

@@ -105,6 +105,7 @@ func vmRoutes(api rpc.API) []route {
 		call("vm.health", "HealthVM", "Whether a VM's agent answers", api.HealthVM),
 		call("vm.ports", "PortsVM", "The TCP ports that a guest listens on", api.PortsVM),
 		stream("vm.logs", "LogsVM", "The console of a VM", api.LogsVM),
+		socket("vm.console", "ConsoleVM", "Attach to the serial console of a VM", api.ConsoleVM, func(p rpc.VMConsoleParams) bool { return p.Stdin }),
 		socket("vm.exec", "ExecVM", "Run a process in a VM", api.ExecVM, func(p rpc.VMExecParams) bool { return p.Stdin }),
 		socket("vm.run", "RunVM", "Make a VM for one process", api.RunVM, func(p rpc.VMRunParams) bool { return p.Stdin }),
 	}

@@ -84,7 +84,7 @@ func spawn(spec vmm.Spec, host Host, files *runFiles) (*proc.Process, error) {
 	child, err := os.StartProcess(host.Binary, append([]string{host.Binary}, Args(spec, host)...), &os.ProcAttr{
 		Dir:   "/",
 		Env:   []string{},
-		Files: []*os.File{null, files.log, files.log, files.lock, files.monitor, files.agent},
+		Files: []*os.File{null, files.log, files.log, files.lock, files.monitor, files.agent, files.console},
 		Sys:   &unix.SysProcAttr{Setsid: true},
 	})
 	if err != nil {

@@ -23,6 +23,7 @@ type Guest struct {
 	process model.ProcessID
 	forget  func()
 	port    chan struct{} // holds a token while somebody is connected
+	tty     chan struct{} // the same for the console
 
 	mu     sync.Mutex
 	used   int           // calls of Usage
@@ -32,7 +33,7 @@ type Guest struct {
 }
 
 func newGuest(spec vmm.Spec, process model.ProcessID, forget func()) *Guest {
-	return &Guest{Spec: spec, process: process, forget: forget, port: make(chan struct{}, 1), ended: make(chan struct{})}
+	return &Guest{Spec: spec, process: process, forget: forget, port: make(chan struct{}, 1), tty: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
 // Poweroff switches the VM off from the inside.

@@ -3,6 +3,7 @@ package vmmtest
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -52,6 +53,31 @@ func (m *fakeMachine) Dial(ctx context.Context) (net.Conn, error) {
 		agent = silent
 	}
 	return &fakeConn{Conn: m.guest.connect(agent), release: sync.OnceFunc(func() { <-m.guest.port })}, nil
+}
+
+// Console implements vmm.Machine: the guest echoes what is typed, and its
+// console's file gets it too.
+func (m *fakeMachine) Console(ctx context.Context) (net.Conn, error) {
+	if err := m.state(); err != nil {
+		return nil, fmt.Errorf("opening the fake VM's console: %w", err)
+	}
+	select {
+	case m.guest.tty <- struct{}{}:
+	case <-m.guest.ended:
+		return nil, fmt.Errorf("opening the fake VM's console: %w", vmm.ErrGone)
+	case <-ctx.Done():
+		return nil, fmt.Errorf("opening the fake VM's console: %w", ctx.Err())
+	}
+	return &fakeConn{Conn: m.guest.connect(echoConsole), release: sync.OnceFunc(func() { <-m.guest.tty })}, nil
+}
+
+func echoConsole(g *Guest, conn net.Conn) {
+	file, err := os.OpenFile(g.Spec.Console, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	_, _ = io.Copy(io.MultiWriter(file, conn), conn)
 }
 
 // fakeConn lets the next one dial when it is closed.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -43,6 +44,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("OneConnection", s.oneConnection)
 	t.Run("Pause", s.pause)
 	t.Run("Usage", s.usage)
+	t.Run("Console", s.console)
 	t.Run("ResizeDisk", s.resizeDisk)
 	t.Run("Reset", s.reset)
 	t.Run("Kill", s.kill)
@@ -134,6 +136,40 @@ func (s Subject) pause(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantLine(t, conn, "while paused")
+}
+
+// console: one connection at a time, beside that to the agent; its end is not
+// the guest's.
+func (s Subject) console(t *testing.T) {
+	m := start(t, s.Driver(t), s.Spec(t))
+	conn := dial(t, m)
+	first, err := m.Console(limited(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.Write([]byte("\n")); err != nil {
+		t.Error(err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, first) }()
+	echo(t, conn, "beside the console")
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := m.Console(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("second connection: %v", err)
+	}
+	_ = first.Close()
+	second, err := m.Console(limited(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = second.Close()
+	echo(t, conn, "on without it")
+	if err := m.Kill(limited(t)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Console(limited(t)); !errors.Is(err, vmm.ErrGone) {
+		t.Errorf("after the end: %v", err)
+	}
 }
 
 // usage: there are figures, of each disk too, and none goes back.
