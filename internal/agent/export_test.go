@@ -8,7 +8,7 @@ var (
 	WithoutSignature = withoutSignature
 	Blocks           = blocks
 	TakeOver         = takeOver
-	ThreadIn         = threadIn
+	Sysmon           = sysmon
 	ReadPorts        = readPorts
 )
 
