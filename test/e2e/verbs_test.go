@@ -71,7 +71,7 @@ func (h *home) consoleEchoes(t *testing.T, vm string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { _, _ = typed.Write([]byte("hello\n")) }() // read once it is attached
+	go func() { _, _ = typed.Write([]byte("hello\n")) }()  // read once it is attached
 	startAndWaitFor(t, cmd, "hello", new(strings.Builder)) // what the terminal itself echoes
 	eventually(t, func() string {
 		if log := h.ok(t, "logs", "-n", "5", vm); !strings.Contains(log, "got hello") {
