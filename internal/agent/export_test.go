@@ -8,6 +8,7 @@ var (
 	WithoutSignature = withoutSignature
 	Blocks           = blocks
 	ThreadIn         = threadIn
+	ReadPorts        = readPorts
 )
 
 // NewAccount makes what LookupAccount returns.
