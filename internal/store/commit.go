@@ -53,15 +53,15 @@ func (c *committer) commit(ctx context.Context, fn func(ctx context.Context, tx 
 	c.leading = true
 	c.mu.Unlock()
 	if lead || !<-w.done {
-		c.lead() //nolint:contextcheck // the batch is many callers', and outlives each
+		c.lead(ctx)
 	}
 	return w.err
 }
 
 // lead commits one batch, in which the leader is the first, and hands on.
-func (c *committer) lead() {
+func (c *committer) lead(ctx context.Context) {
 	batch := c.take()
-	c.commitAll(batch)
+	c.commitAll(ctx, batch)
 	c.mu.Lock()
 	if len(c.waiting) > 0 {
 		c.waiting[0].done <- false
@@ -84,9 +84,9 @@ func (c *committer) take() []*write {
 }
 
 // commitAll sets the result of each write. When the commit itself fails, all
-// have failed.
-func (c *committer) commitAll(batch []*write) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(batch[0].ctx), commitLimit)
+// have failed. The leader's end does not end what others wait for.
+func (c *committer) commitAll(ctx context.Context, batch []*write) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitLimit)
 	defer cancel()
 	err := inTx(ctx, c.db, func(tx *sql.Tx) error {
 		for _, w := range batch {

@@ -84,15 +84,6 @@ func (s *Service) start(ctx context.Context, op *operation.Op, vm model.VM) (mod
 // a loaded host can make a healthy guest late or stuck in its timer setup. A
 // guest that ended by itself would end again.
 func (s *Service) bootRetrying(ctx context.Context, op *operation.Op, vm model.VM, driver picked, boot bootSet) (model.VM, error) {
-	select {
-	case s.boots <- struct{}{}:
-		defer func() { <-s.boots }()
-	case <-ctx.Done():
-		return vm, ctx.Err()
-	}
-	if err := failpoint.Hit(ctx, "vm.start/admitted"); err != nil {
-		return vm, err
-	}
 	booted, err := s.boot(ctx, vm, driver, boot)
 	if err == nil || !errors.Is(err, errLate) || ctx.Err() != nil {
 		return booted, err
@@ -123,12 +114,18 @@ func (s *Service) boot(ctx context.Context, vm model.VM, driver picked, boot boo
 		s.abandon(ctx, vm, err)
 		return vm, err
 	}
+	leave, err := s.admit(ctx)
+	if err != nil {
+		s.abandon(ctx, vm, err)
+		return vm, err
+	}
+	defer leave()
 	l, err := s.launch(ctx, vm, driver, plan.Machine) // 4, 5, 6
 	if err != nil {
 		s.abandon(ctx, vm, err)
 		return vm, err
 	}
-	booted, err := s.bringUp(ctx, vm, l, plan.Guest, s.bootTimeout(driver)) // 7, 8, 9
+	booted, err := s.bringUp(ctx, vm, l, plan.Guest, s.bootTimeout(driver), leave) // 7, 8, 9
 	if err == nil {
 		s.expire(ctx, booted, l)
 		return booted, nil
@@ -216,8 +213,9 @@ func (s *Service) abandon(ctx context.Context, vm model.VM, cause error) {
 	}
 }
 
-// bringUp waits for the agent and makes the guest this VM.
-func (s *Service) bringUp(ctx context.Context, vm model.VM, l *live, cfg wire.Config, limit time.Duration) (model.VM, error) {
+// bringUp waits for the agent and makes the guest this VM; then it leaves the
+// place to boot in.
+func (s *Service) bringUp(ctx context.Context, vm model.VM, l *live, cfg wire.Config, limit time.Duration, leave func()) (model.VM, error) {
 	began := s.cfg.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errLate)
 	defer cancel()
@@ -262,6 +260,7 @@ func (s *Service) bringUp(ctx context.Context, vm model.VM, l *live, cfg wire.Co
 		return vm, err
 	}
 	l.setUp()
+	leave()
 	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {
 		vm.State, vm.StartedAt = model.VMRunning, s.cfg.Now()
 		vm.Runtime.BootMillis = took.Milliseconds()

@@ -54,8 +54,8 @@ func TestStuckVMHoldsUpNobody(t *testing.T) {
 	if diff := h.settled(clean); diff != "" {
 		t.Errorf("left over: %s", diff)
 	}
-	shared.tell(report.Figure("slowest call beside a stuck VM", slowest.Seconds(), "s").Against(1))
-	shared.tell(report.Figure("a VM answers after a restart beside a stuck one", restart.Seconds(), "s").Against(2))
+	shared.time(report.Figure("slowest call beside a stuck VM", slowest.Seconds(), "s").Against(1))
+	shared.time(report.Figure("a VM answers after a restart beside a stuck one", restart.Seconds(), "s").Against(2))
 }
 
 // slowestCall does what users do to a VM that is well.
