@@ -67,7 +67,8 @@ func vmVerbs(a *app) []*cobra.Command {
 		newVMShowCommand(a), newVMLogsCommand(a), newVMExecCommand(a),
 		newVMResetCommand(a), newVMRebaseCommand(a),
 		newVMPauseCommand(a), newVMResumeCommand(a), newVMWaitCommand(a), newVMSetCommand(a),
-		newVMRenameCommand(a), newVMPruneCommand(a),
+		newVMRenameCommand(a), newVMPruneCommand(a), newVMStatsCommand(a), newVMTopCommand(a),
+		newVMHealthCommand(a), newVMPortsCommand(a),
 	}
 }
 

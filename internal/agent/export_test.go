@@ -9,6 +9,7 @@ var (
 	Blocks           = blocks
 	TakeOver         = takeOver
 	ThreadIn         = threadIn
+	ReadPorts        = readPorts
 )
 
 // NewAccount makes what LookupAccount returns.
