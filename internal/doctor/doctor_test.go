@@ -26,6 +26,7 @@ type place struct {
 	images  []model.Image
 	kernels []model.Kernel
 	vms     []model.VM
+	volumes []model.Volume
 	damage  error
 	mended  int
 	running int
@@ -50,6 +51,7 @@ func newPlace(t *testing.T) *place {
 func (p *place) Images(context.Context) ([]model.Image, error)   { return p.images, nil }
 func (p *place) Kernels(context.Context) ([]model.Kernel, error) { return p.kernels, nil }
 func (p *place) VMs(context.Context) ([]model.VM, error)         { return p.vms, nil }
+func (p *place) Volumes(context.Context) ([]model.Volume, error) { return p.volumes, nil }
 func (p *place) Check(context.Context) error                     { return p.damage }
 
 func (p *place) Mend(context.Context) error {
@@ -237,4 +239,31 @@ func (p *place) usage(kind string) model.Usage {
 		p.t.Fatalf("no %s in %+v", kind, all)
 	}
 	return all[i]
+}
+
+// TestReplacedRootAndVolumes: a root disk under another name is found, and so
+// is what is wrong with volumes.
+func TestReplacedRootAndVolumes(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	dir := filepath.Join(p.paths.VMs(), "0a")
+	data := filepath.Join(p.paths.Volumes(), "0b")
+	for _, d := range []string{dir, data, filepath.Join(p.paths.Volumes(), "0c")} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "root-1.qcow2"), make([]byte, 8192), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.vms = []model.VM{{ID: "0a", Name: "web", State: model.VMStopped, Dir: dir, RootFile: "root-1.qcow2", RootClone: "overlay"}}
+	p.volumes = []model.Volume{{ID: "0b", Name: "data", State: model.VolumeReady, Dir: data}}
+	found, err := p.CheckState(t.Context(), rpc.CheckParams{})
+	if err != nil || len(found) != 2 || found[0].Name != "volume directory" || found[1].Name != "volume data" {
+		t.Errorf("found %+v, %v", found, err)
+	}
+	p.volumes = nil
+	if u := p.usage("volumes"); u.Count != 0 {
+		t.Errorf("usage: %+v", u)
+	}
 }

@@ -16,6 +16,7 @@ type Store interface {
 	Images(ctx context.Context) ([]model.Image, error)
 	Kernels(ctx context.Context) ([]model.Kernel, error)
 	VMs(ctx context.Context) ([]model.VM, error)
+	Volumes(ctx context.Context) ([]model.Volume, error)
 	// Check reads through the whole database.
 	Check(ctx context.Context) error
 }

@@ -17,6 +17,7 @@ type rows struct {
 	images  []model.Image
 	kernels []model.Kernel
 	vms     []model.VM
+	volumes []model.Volume
 }
 
 func (s *Service) rows(ctx context.Context) (r rows, err error) {
@@ -24,6 +25,9 @@ func (s *Service) rows(ctx context.Context) (r rows, err error) {
 		return r, err
 	}
 	if r.kernels, err = s.cfg.Store.Kernels(ctx); err != nil {
+		return r, err
+	}
+	if r.volumes, err = s.cfg.Store.Volumes(ctx); err != nil {
 		return r, err
 	}
 	r.vms, err = s.cfg.Store.VMs(ctx)
@@ -111,7 +115,10 @@ func (s *Service) checkDirs(r rows) []model.Check {
 	if s.cfg.Running() > 0 {
 		return nil // what is being made may have no row yet
 	}
-	vms, starts, images, kernels := names{}, names{}, names{}, names{}
+	vms, starts, images, kernels, volumes := names{}, names{}, names{}, names{}, names{}
+	for _, v := range r.volumes {
+		volumes.add(v.ID)
+	}
 	for _, vm := range r.vms {
 		vms.add(vm.ID)
 		starts.add(vm.Runtime.Generation)
@@ -123,6 +130,7 @@ func (s *Service) checkDirs(r rows) []model.Check {
 		kernels.add(k.Name)
 	}
 	found := unowned("VM directory", s.cfg.Paths.VMs(), vms, "look into it, then remove it")
+	found = append(found, unowned("volume directory", s.cfg.Paths.Volumes(), volumes, "look into it, then remove it")...)
 	found = append(found, unowned("start", s.cfg.Paths.VMRuns(), starts, "banger system check --fix")...)
 	found = append(found, unowned("image directory", s.cfg.Paths.Images(), images, "banger system check --fix, or remove it")...)
 	return append(found, unowned("kernel directory", s.cfg.Paths.Kernels(), kernels, "banger system check --fix, or remove it")...)
@@ -161,17 +169,18 @@ func checkFiles(r rows) (found []model.Check) {
 			found = append(found, fail("image "+img.Name, "its root filesystem is gone", "banger image delete "+img.Name))
 		}
 	}
+	for _, v := range r.volumes {
+		if v.State == model.VolumeReady && missing(filepath.Join(v.Dir, model.VolumeFile)) {
+			found = append(found, fail("volume "+v.Name, "its disk is gone", "banger volume show "+v.Name))
+		}
+	}
 	for _, k := range r.kernels {
 		if missing(filepath.Join(k.Dir, model.VmlinuxFile)) {
 			found = append(found, fail("kernel "+k.Name, "its files are gone", "banger kernel delete "+k.Name))
 		}
 	}
 	for _, vm := range r.vms {
-		disk := model.RootRawFile
-		if vm.RootClone == "overlay" {
-			disk = model.RootQcowFile
-		}
-		if vm.State != model.VMCreating && vm.State != model.VMDeleting && missing(filepath.Join(vm.Dir, disk)) {
+		if vm.State != model.VMCreating && vm.State != model.VMDeleting && missing(vm.RootPath()) {
 			found = append(found, fail("VM "+vm.Name, "its root disk is gone", "banger rm --force "+vm.Name))
 		}
 	}

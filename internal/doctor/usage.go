@@ -29,6 +29,14 @@ func (s *Service) DiskUsage(ctx context.Context) ([]model.Usage, error) {
 			images.ReclaimableBytes += size
 		}
 	}
+	volumes := model.Usage{Kind: "volumes", Count: len(r.volumes)}
+	for _, v := range r.volumes {
+		size := m.of(v.Dir)
+		volumes.Bytes += size
+		if len(v.Users) == 0 {
+			volumes.ReclaimableBytes += size
+		}
+	}
 	cache := model.Usage{Kind: "image cache", Count: count(filepath.Join(p.OCI(), "blobs", "sha256")), Bytes: m.of(p.OCI())}
 	cache.ReclaimableBytes = cache.Bytes
 	initramfs := model.Usage{Kind: "initial file systems", Count: count(p.Initramfs()), Bytes: m.of(p.Initramfs())}
@@ -39,7 +47,7 @@ func (s *Service) DiskUsage(ctx context.Context) ([]model.Usage, error) {
 		images,
 		{Kind: "kernels", Count: len(r.kernels), Bytes: m.of(p.Kernels())},
 		{Kind: "VMs", Count: len(r.vms), Bytes: m.of(p.VMs())},
-		cache, initramfs, lists,
+		volumes, cache, initramfs, lists,
 		{Kind: "database", Count: 1, Bytes: m.of(p.DB()) + m.of(p.DB()+"-wal")},
 		{Kind: "daemon log", Count: 1, Bytes: m.of(p.DaemonLog()) + m.of(p.DaemonLog()+".1")},
 	}, ctx.Err()

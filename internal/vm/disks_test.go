@@ -202,15 +202,9 @@ func rootOf(t *testing.T, r *rig, name string) vmm.Disk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := vmm.Disk{Path: filepath.Join(v.Dir, v.RootFile), Format: vmm.Raw}
-	if v.RootFile == "" {
-		d.Path = filepath.Join(v.Dir, model.RootRawFile)
-	}
+	d := vmm.Disk{Path: v.RootPath(), Format: vmm.Raw}
 	if v.RootClone == disk.Overlay {
 		d.Format = vmm.Qcow2
-		if v.RootFile == "" {
-			d.Path = filepath.Join(v.Dir, model.RootQcowFile)
-		}
 	}
 	if _, err := os.Stat(d.Path); err != nil {
 		t.Error(err)

@@ -2,7 +2,6 @@ package vm
 
 import (
 	"context"
-	"path/filepath"
 
 	"banger/internal/disk"
 	"banger/internal/model"
@@ -46,15 +45,9 @@ func growTo(path string, format vmm.DiskFormat, size int64) error {
 
 // rootDisk is the root disk of a VM made of img.
 func rootDisk(vm model.VM, img model.Image) vmm.Disk {
+	d := vmm.Disk{Path: vm.RootPath(), Format: vmm.Raw}
 	if vm.RootClone == disk.Overlay {
-		return vmm.Disk{
-			Path: rootPath(vm, model.RootQcowFile), Format: vmm.Qcow2,
-			Backing: filepath.Join(img.Dir, model.RootfsFile),
-		}
+		d.Format, d.Backing = vmm.Qcow2, rootfsOf(img)
 	}
-	return vmm.Disk{Path: rootPath(vm, model.RootRawFile), Format: vmm.Raw}
-}
-
-func rootPath(vm model.VM, file string) string {
-	return filepath.Join(vm.Dir, firstOf(vm.RootFile, file))
+	return d
 }
