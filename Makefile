@@ -81,9 +81,10 @@ demo: ## set up, build and run a sandbox: the whole way in one command
 bench: setup build images ## measure against the bars and write build/bench/bench.json
 	go run ./test/bench
 
-bench-image: setup ## compare pulls with skopeo, umoci and mke2fs; write build/bench/bench-image.json
+bench-image: setup build ## compare pulls with those of other tools; write build/bench/bench-image.json
 	@test/benchimage/make.sh build/images/bench
-	go build -o build/bench/benchimage ./test/benchimage
+	go build -o build/bench/ ./test/benchimage
+	CGO_ENABLED=0 GOBIN=$(CURDIR)/build/bench go -C tools/bench install tool
 	build/bench/benchimage build/images/bench
 
 install: build ## install into $(DESTDIR)$(PREFIX)

@@ -36,7 +36,7 @@ func (c *Contents) Of(n *ext4.Node) []byte { return c.of[n] }
 
 // FlattenArchives unpacks and merges layers as BuildExt4 does.
 func FlattenArchives(ctx context.Context, limits Limits, report model.Report, archives ...[]byte) (*ext4.Node, *Contents, error) {
-	u := &unpacker{budget: &budget{limits: limits}, skipped: &skips{}}
+	u := &unpacker{tab: &tab{budget: &budget{limits: limits}}, skipped: &skips{}}
 	w, err := ext4.Create(nowhere{}, ext4.Options{})
 	if err != nil {
 		return nil, nil, err

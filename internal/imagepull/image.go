@@ -19,6 +19,16 @@ type Image struct {
 	Created time.Time
 
 	layers []layer
+	kept   archiveSource // holds the layers; nil when nothing has to be closed
+}
+
+// Close gives up what an image that came as a stream is kept in. After it the
+// image cannot be built.
+func (img *Image) Close() error {
+	if img.kept == nil {
+		return nil
+	}
+	return img.kept.close()
 }
 
 // layer is an archive that can be opened. Only one of open's results is used
@@ -30,7 +40,8 @@ type layer struct {
 	live   bool   // the blob is made while it is read
 	expect int64  // bytes that its files may have, 0 when not known: a guess
 
-	// open returns the blob: verified, or of a source that is trusted.
+	// open returns the blob: verified, or of a source that is trusted, or
+	// still on its way, as an *incoming.
 	open func(ctx context.Context, report model.Report) (io.ReadCloser, error)
 
 	// damaged, when set, is called after the blob turned out to be broken and

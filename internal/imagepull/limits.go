@@ -1,7 +1,6 @@
 package imagepull
 
 import (
-	"sync/atomic"
 	"time"
 
 	"banger/internal/model"
@@ -51,34 +50,4 @@ func limitError(setting string, limit any, format string, args ...any) *model.Er
 // fixedLimitError is limitError for a limit that is no setting.
 func fixedLimitError(what string, limit int, format string, args ...any) *model.Error {
 	return model.Errorf(model.CodeLimit, format+" (%s: at most %d)", append(args, what, limit)...)
-}
-
-// budget counts what the layers of one image use of the limits; they run side
-// by side.
-type budget struct {
-	limits            Limits
-	archives          atomic.Int64 // bytes read of the archives, padding included
-	contents          atomic.Int64 // bytes of files, holes included
-	entries, metadata atomic.Int64
-}
-
-func (b *budget) spendArchive(n int) error { return b.spendOutput(&b.archives, int64(n)) }
-
-func (b *budget) spendContent(n int64) error { return b.spendOutput(&b.contents, n) }
-
-func (b *budget) spendOutput(spent *atomic.Int64, n int64) error {
-	if n < 0 || n > b.limits.OutputBytes || spent.Add(n) > b.limits.OutputBytes {
-		return limitError("output_bytes", b.limits.OutputBytes, "the layers unpack to too much data")
-	}
-	return nil
-}
-
-func (b *budget) spendEntry(metadata int) error {
-	if b.entries.Add(1) > b.limits.Entries {
-		return limitError("entries", b.limits.Entries, "the layers hold too many files")
-	}
-	if b.metadata.Add(int64(metadata)) > b.limits.MetadataBytes {
-		return limitError("metadata_bytes", b.limits.MetadataBytes, "the layers hold too many bytes of names and attributes")
-	}
-	return nil
 }

@@ -19,9 +19,9 @@ type bodyWriter interface {
 	WriteBody(r io.Reader, size int64) (ext4.Body, error)
 }
 
-// unpacker reads the layers of one image. It is used by several goroutines.
+// unpacker reads a layer.
 type unpacker struct {
-	budget  *budget
+	tab     *tab
 	skipped *skips
 }
 
@@ -36,11 +36,11 @@ type unpacked struct {
 // takes any. Decompressing and hashing go on while members are written.
 func (u *unpacker) unpack(ctx context.Context, blob io.ReadCloser, want Digest, bodies bodyWriter) (_ unpacked, err error) {
 	stopped := contextReader{ctx, blob}
-	archive, err := decompress(stopped, u.budget.limits)
+	archive, err := decompress(stopped, u.tab.limits)
 	if err != nil {
 		return unpacked{}, archiveError(errors.Join(err, blob.Close()))
 	}
-	ahead := readAhead(&archiveReader{r: archive, budget: u.budget}, cmpDigest(want).newHash())
+	ahead := readAhead(&archiveReader{r: archive, tab: u.tab}, cmpDigest(want).newHash())
 	// The blob first: that ends a read which waits for more of it.
 	defer func() { err = errors.Join(err, blob.Close(), ahead.Close(), archive.Close()) }()
 	entries, err := u.members(tar.NewReader(ahead), bodies)
@@ -93,8 +93,8 @@ func (u *unpacker) members(t *tar.Reader, bodies bodyWriter) ([]entry, error) {
 
 // member reads one member; keep is false for one that has no meaning.
 func (u *unpacker) member(h *tar.Header, content io.Reader, bodies bodyWriter) (e entry, keep bool, err error) {
-	limits := u.budget.limits
-	if err := u.budget.spendEntry(metadataSize(h)); err != nil {
+	limits := u.tab.limits
+	if err := u.tab.spendMember(metadataSize(h)); err != nil {
 		return e, false, err
 	}
 	path, err := memberPath(h.Name, limits)
@@ -120,7 +120,7 @@ func (u *unpacker) member(h *tar.Header, content io.Reader, bodies bodyWriter) (
 		return e, false, err
 	}
 	if n.Mode&unix.S_IFMT == unix.S_IFREG && h.Size != 0 {
-		if err := u.budget.spendContent(h.Size); err != nil {
+		if err := u.tab.spendContent(h.Size); err != nil {
 			return e, false, err
 		}
 		if n.Body, err = bodies.WriteBody(content, h.Size); err != nil {
@@ -148,13 +148,13 @@ func metadataSize(h *tar.Header) int {
 
 // archiveReader counts what is read of an archive.
 type archiveReader struct {
-	r      io.Reader
-	budget *budget
+	r   io.Reader
+	tab *tab
 }
 
 func (a *archiveReader) Read(p []byte) (int, error) {
 	n, err := a.r.Read(p)
-	if limit := a.budget.spendArchive(n); limit != nil {
+	if limit := a.tab.spendArchive(n); limit != nil {
 		return n, limit
 	}
 	return n, err
