@@ -92,3 +92,6 @@ func ParseConfig(doc []byte, layers int) (model.ImageConfig, error) {
 	}
 	return c.image(), nil
 }
+
+// RetryAfter is how long an answer with these headers makes a request wait.
+var RetryAfter = retryAfter
