@@ -60,7 +60,7 @@ func TestAttacks(t *testing.T) {
 // asNobody runs the test in a child process as an ordinary user.
 func asNobody(t *testing.T) outcomes {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "imagepull-user-")
+	dir, err := os.MkdirTemp("", "imagepull-user-") //nolint:usetesting // t.TempDir lies in a directory that other users cannot enter
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func copyProgram(t *testing.T, to string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(to, b, 0o755); err != nil { //nolint:gosec // G306: another user is to run it
+	if err := os.WriteFile(to, b, 0o755); err != nil {
 		t.Fatal(err)
 	}
 }
