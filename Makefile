@@ -31,7 +31,7 @@ RACE      ?=
 TESTFLAGS ?=
 GOTEST    := go test $(if $(RACE),-race) $(TESTFLAGS)
 
-.PHONY: help setup build test test-unit test-e2e test-kernel-build soak lint lint-go lint-shell fmt images demo bench bench-image install uninstall clean
+.PHONY: help setup build test test-unit test-e2e test-kernel-build fuzz soak lint lint-go lint-shell fmt images demo bench bench-image install uninstall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ test-unit: setup ## run the tests that start no guest
 
 test-e2e: setup build images ## run the end-to-end tests: real images, real guests
 	BANGER_E2E=1 $(GOTEST) -count=1 -timeout 15m ./test/e2e
+
+fuzz: ## feed the readers of untrusted input with random changes (FUZZTIME: for how long each)
+	@scripts/fuzz.sh
 
 soak: build images ## kill, fail and load the daemon; write build/bench/soak.json (BANGER_SOAK=short: the form for every change)
 	BANGER_SOAK=$${BANGER_SOAK:-full} go test -count=1 -v -timeout 60m ./test/soak
