@@ -103,10 +103,11 @@ var jsonArgs = map[string]string{
 	"resize": "a --disk 4G", "reset": "a", "rebase": "a debian",
 	"pause": "b", "resume": "b", "rename": "a c", "set": "-c 2 a", "wait": "a", "prune": "--force",
 	"events": "--no-follow --filter noun=vm", "system events": "--no-follow --filter noun=vm", // one event: each is a value
-	"image pull": "alpine", "image list": "", "image show": "img", "image diff": "img img", "image delete": "img",
+	"image pull": "alpine", "image import": "f", "image list": "", "image show": "img", "image diff": "img img", "image delete": "img",
 	"image cache list": "", "image cache prune": "", "image cache verify": "",
 	"kernel list": "", "kernel pull": "", "kernel import": "--kernel-path f mine",
 	"kernel default": "", "kernel push": "debian-12 127.0.0.1:5000/k", "kernel prune": "--dry-run",
+	"kernel build": "", "kernel test": "",
 	"kernel show": "debian-12", "kernel delete": "debian-12",
 	"volume create": "logs", "volume list": "", "volume show": "data", "volume delete": "data",
 	"volume prune": "--force", "volume resize": "data --size 20G",

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 
 	"banger/internal/model"
 	"banger/internal/rpc"
@@ -33,6 +35,16 @@ func fakeTree() []model.TreeEntry {
 		}),
 		entry("/run/fifo", model.TypeFIFO, 0, nil),
 	}
+}
+
+// ImportImage makes an image whose source says how much input there was.
+func (d *fakeDaemon) ImportImage(ctx context.Context, p rpc.ImagePullParams, in io.Reader, report model.Report) (model.Image, error) {
+	n, err := io.Copy(io.Discard, in)
+	if err != nil {
+		return model.Image{}, err
+	}
+	p.Ref += fmt.Sprintf("@%d", n)
+	return d.PullImage(ctx, p, report)
 }
 
 func (d *fakeDaemon) TreeImage(ctx context.Context, p rpc.ImageTreeParams, visit func(model.TreeEntry) error) error {

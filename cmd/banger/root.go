@@ -77,7 +77,7 @@ func newVMCommand(a *app) *cobra.Command {
 
 func newImageCommand(a *app) *cobra.Command {
 	return newNoun("image", "images", "pull and keep images", "  banger image list", []*cobra.Command{
-		newImagePullCommand(a), newImageListCommand(a), newImageShowCommand(a), newImageDiffCommand(a),
+		newImagePullCommand(a), newImageImportCommand(a), newImageListCommand(a), newImageShowCommand(a), newImageDiffCommand(a),
 		newImageDeleteCommand(a),
 		newImageCacheCommand(a),
 	})
@@ -87,7 +87,7 @@ func newKernelCommand(a *app) *cobra.Command {
 	return newNoun("kernel", "kernels", "pull and keep kernels", "  banger kernel list --available", []*cobra.Command{
 		newKernelListCommand(a), newKernelPullCommand(a), newKernelImportCommand(a),
 		newKernelShowCommand(a), newKernelDefaultCommand(a), newKernelPushCommand(a), newKernelDeleteCommand(a),
-		newKernelPruneCommand(a),
+		newKernelPruneCommand(a), newKernelBuildCommand(a), newKernelTestCommand(a),
 	})
 }
 

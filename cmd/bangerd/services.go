@@ -14,6 +14,7 @@ import (
 	"banger/internal/event"
 	"banger/internal/image"
 	"banger/internal/imagepull"
+	"banger/internal/kernelboot"
 	"banger/internal/kernelcat"
 	"banger/internal/kernelcat/apt"
 	"banger/internal/kernelcat/artifact"
@@ -30,6 +31,7 @@ import (
 type services struct {
 	operations *operation.Service
 	kernels    *kernelcat.Service
+	tester     *kernelboot.Tester
 	images     *image.Service
 	vms        *vm.Service
 	volumes    *volume.Service
@@ -56,6 +58,9 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 	if err != nil {
 		return nil, err
 	}
+	s.tester = kernelboot.New(kernelboot.Config{
+		Driver: s.driver, AgentPath: agent, Dir: paths.KernelTests(), RunDir: paths.KernelTestRuns(), BootTimeout: set.bootTimeout,
+	})
 	s.kernels, err = kernelcat.New(kernelcat.Config{
 		Paths:      paths,
 		Store:      db,
@@ -65,6 +70,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		CatalogDir: paths.KernelCatalog(),
 		Registry:   set.kernelRegistry,
 		Artifacts:  artifact.NewClient(),
+		Tester:     s.tester,
 		Users:      kernelUsers(db),
 	})
 	if err != nil {
@@ -132,6 +138,7 @@ func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 		Accel:      s.accel.known,
 		Recovery: []daemon.RecoveryStep{
 			{What: "operations", Do: s.operations.Recover},
+			{What: "kernel tests", Do: s.tester.Recover},
 			{What: "kernels", Do: s.kernels.Recover},
 			{What: "images", Do: s.images.Recover},
 			{What: "volumes", Do: s.volumes.Recover},

@@ -19,6 +19,16 @@ type Image struct {
 	Created time.Time
 
 	layers []layer
+	kept   archiveSource // holds the layers; nil when nothing has to be closed
+}
+
+// Close gives up what an image that came as a stream is kept in. After it the
+// image cannot be built.
+func (img *Image) Close() error {
+	if img.kept == nil {
+		return nil
+	}
+	return img.kept.close()
 }
 
 // layer is an archive that can be opened. Only one of open's results is used

@@ -104,8 +104,14 @@ func (r *registry) config(ctx context.Context, d descriptor) ([]byte, error) {
 	return r.cached(ctx, "blobs/", d, r.limits.ConfigBytes, "config_bytes")
 }
 
-// cached reads a small document from the cache, else from the registry.
+// cached reads a small document from the cache, else from the registry. Who
+// wants the same one meanwhile waits.
 func (r *registry) cached(ctx context.Context, kind string, d descriptor, most int64, setting string) ([]byte, error) {
+	unlock, err := r.cache.locks.lock(ctx, string(d.Digest))
+	if err != nil {
+		return nil, causeOf(ctx, err)
+	}
+	defer unlock()
 	if doc := r.cache.read(d.Digest, most); int64(len(doc)) == d.Size && doc != nil {
 		return doc, nil
 	}

@@ -23,10 +23,13 @@ import (
 //	State/volumes/<id>/            disk.ext4
 //	Cache/oci/                     verified blobs in OCI image layout
 //	Cache/initramfs/<key>.cpio     one for each kernel and agent
+//	Cache/kernel-build/<name>/     of a kernel that is being built; can be gone on with
+//	Cache/kernel-test/, test-*/    disk and modules of a test; swept at start
 //	Cache/push-*/                  layers of a kernel on its way to a registry; swept at start
 //	Cache/apt/                     package lists of the kernels' distributions
 //	Cache/kvm.json                 whether KVM runs kernels, until the next boot
 //	Run/banger.sock                the daemon's API
+//	Run/test/<generation>/         the same of one test of a kernel
 //	Run/vm/<generation>/           sockets and pid file of one start of a VM
 type Paths struct {
 	Config string
@@ -103,6 +106,15 @@ func (p Paths) Kernels() string { return filepath.Join(p.State, "kernels") }
 
 // KernelCatalog holds the user's own catalog files, *.json.
 func (p Paths) KernelCatalog() string { return filepath.Join(p.Config, "kernels.d") }
+
+// KernelBuilds holds one directory per kernel that is being built.
+func (p Paths) KernelBuilds() string { return filepath.Join(p.Cache, "kernel-build") }
+
+// KernelTests holds one directory per kernel that is being tested.
+func (p Paths) KernelTests() string { return filepath.Join(p.Cache, "kernel-test") }
+
+// KernelTestRuns holds the sockets of kernels that are being tested.
+func (p Paths) KernelTestRuns() string { return filepath.Join(p.Run, "test") }
 
 // VMs holds one directory per VM.
 func (p Paths) VMs() string { return filepath.Join(p.State, "vms") }

@@ -33,6 +33,11 @@ func (c *Client) PullImage(ctx context.Context, p ImagePullParams, report model.
 	return follow[model.Image](ctx, c, "image.pull", p, report)
 }
 
+// ImportImage implements API.
+func (c *Client) ImportImage(ctx context.Context, p ImagePullParams, in io.Reader, report model.Report) (model.Image, error) {
+	return attach[model.Image](ctx, c, "image.import", p, true, Stdio{Stdin: in}, report)
+}
+
 // ListImages implements API.
 func (c *Client) ListImages(ctx context.Context) ([]model.Image, error) {
 	return invoke[[]model.Image](ctx, c, "image.list", none{})
@@ -91,6 +96,16 @@ func (c *Client) ShowKernel(ctx context.Context, p NameParams) (model.Kernel, er
 // DeleteKernel implements API.
 func (c *Client) DeleteKernel(ctx context.Context, p NameParams) (model.Kernel, error) {
 	return invoke[model.Kernel](ctx, c, "kernel.delete", p)
+}
+
+// BuildKernel implements API.
+func (c *Client) BuildKernel(ctx context.Context, p KernelBuildParams, report model.Report) (model.Kernel, error) {
+	return follow[model.Kernel](ctx, c, "kernel.build", p, report)
+}
+
+// TestKernel implements API.
+func (c *Client) TestKernel(ctx context.Context, p KernelTestParams, report model.Report) (model.Kernel, error) {
+	return follow[model.Kernel](ctx, c, "kernel.test", p, report)
 }
 
 // DefaultKernel implements API.
@@ -175,12 +190,12 @@ func (c *Client) LogsVM(ctx context.Context, p VMLogsParams, w io.Writer) error 
 
 // ExecVM implements API. One Read of Stdin may be under way after it returns.
 func (c *Client) ExecVM(ctx context.Context, p VMExecParams, stdio Stdio, report model.Report) (model.ExitStatus, error) {
-	return attach(ctx, c, "vm.exec", p, p.Stdin, stdio, report)
+	return attach[model.ExitStatus](ctx, c, "vm.exec", p, p.Stdin, stdio, report)
 }
 
 // RunVM implements API. One Read of Stdin may be under way after it returns.
 func (c *Client) RunVM(ctx context.Context, p VMRunParams, stdio Stdio, report model.Report) (model.ExitStatus, error) {
-	return attach(ctx, c, "vm.run", p, p.Stdin, stdio, report)
+	return attach[model.ExitStatus](ctx, c, "vm.run", p, p.Stdin, stdio, report)
 }
 
 // CreateVolume implements API.

@@ -15,6 +15,9 @@ import (
 	"banger/internal/rpc"
 )
 
+// longName needs more than one window of input.
+var longName = strings.Repeat("name ", 100_000)
+
 // apiCall is one operation as the suite calls it.
 type apiCall struct {
 	method string
@@ -32,6 +35,7 @@ func apiCalls() []apiCall {
 	prune := rpc.ImageCachePruneParams{KeepBytes: 1 << 30}
 	kdefault, kpush, kprune := rpc.KernelDefaultParams{Name: "k"}, rpc.KernelPushParams{Name: "k", Ref: "r"}, rpc.KernelPruneParams{DryRun: true}
 	tree, diff := rpc.ImageTreeParams{Name: "web", Path: "/etc"}, rpc.ImageDiffParams{From: "a", To: "b", Times: true}
+	kbuild, ktest := rpc.KernelBuildParams{Name: "k", Flavour: "net", Fragments: []string{"/f"}, Jobs: 2}, rpc.KernelTestParams{Name: "k"}
 	kpull, kimport := rpc.KernelPullParams{Name: "k"}, rpc.KernelImportParams{Name: "k", KernelPath: "/boot/vmlinuz"}
 	create := rpc.VMCreateParams{Image: "debian", Name: "web", CPUs: 2, Network: model.NetUser, Env: []string{"A=\x01ü"},
 		Labels: map[string]string{"a": "b"}, Entrypoint: []string{}, Driver: "qemu", Start: true,
@@ -52,6 +56,9 @@ func apiCalls() []apiCall {
 		{"CheckState", check, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.CheckState(ctx, check) }, fakeChecks(), false},
 		{"DiskUsage", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.DiskUsage(ctx) }, []model.Usage{{Kind: "images", Count: 2, Bytes: 5}}, false},
 		{"PullImage", pull, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PullImage(ctx, pull, r) }, fakeImage("debian:12"), true},
+		{"ImportImage", pull, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
+			return a.ImportImage(ctx, pull, strings.NewReader(longName), r)
+		}, fakeImage(longName), true},
 		{"ListImages", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListImages(ctx) }, []model.Image{fakeImage("a"), fakeImage("b")}, false},
 		{"ShowImage", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowImage(ctx, name) }, fakeImage("web"), false},
 		{"DeleteImage", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.DeleteImage(ctx, name) }, fakeImage("web"), false},
@@ -73,6 +80,10 @@ func apiCalls() []apiCall {
 		{"ListKernels", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListKernels(ctx) }, []model.Kernel{fakeKernel("k")}, false},
 		{"ListCatalog", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListCatalog(ctx) }, []model.CatalogKernel{{Name: "c", Has: []string{"vsock"}}}, false},
 		{"ShowKernel", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowKernel(ctx, name) }, fakeKernel("web"), false},
+		{"BuildKernel", kbuild, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
+			return a.BuildKernel(ctx, kbuild, r)
+		}, fakeKernel("k"), true},
+		{"TestKernel", ktest, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.TestKernel(ctx, ktest, r) }, fakeKernel("k"), true},
 		{"DefaultKernel", kdefault, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) {
 			return a.DefaultKernel(ctx, kdefault)
 		}, fakeKernel("k"), false},

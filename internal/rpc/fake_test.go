@@ -141,6 +141,12 @@ func (f *fakeAPI) ListCatalog(ctx context.Context) ([]model.CatalogKernel, error
 func (f *fakeAPI) ShowKernel(ctx context.Context, p rpc.NameParams) (model.Kernel, error) {
 	return fakeKernel(p.Name), f.called(ctx, p)
 }
+func (f *fakeAPI) BuildKernel(ctx context.Context, p rpc.KernelBuildParams, report model.Report) (model.Kernel, error) {
+	return fakeKernel(p.Name), f.long(ctx, p, report)
+}
+func (f *fakeAPI) TestKernel(ctx context.Context, p rpc.KernelTestParams, report model.Report) (model.Kernel, error) {
+	return fakeKernel(p.Name), f.long(ctx, p, report)
+}
 func (f *fakeAPI) DefaultKernel(ctx context.Context, p rpc.KernelDefaultParams) (model.Kernel, error) {
 	return fakeKernel(p.Name), f.called(ctx, p)
 }

@@ -54,7 +54,7 @@ type Config struct {
 	Kernels Kernels
 	Ops     *operation.Service
 	// Events is told what happens to VMs; may be nil.
-	Events Events
+	Events  Events
 	Volumes Volumes // nil: there are none
 	// Drivers are tried in order for a VM that names none.
 	Drivers []vmm.Driver

@@ -43,6 +43,7 @@ func routes(api rpc.API) []route {
 		call("system.df", "DiskUsage", "What takes how much on disk", noParams(api.DiskUsage)),
 
 		long("image.pull", "PullImage", "Make a managed image of an OCI image", api.PullImage),
+		upload("image.import", "ImportImage", "Make a managed image of an archive that the client sends", api.ImportImage),
 		call("image.list", "ListImages", "All images, oldest first", noParams(api.ListImages)),
 		call("image.show", "ShowImage", "One image", api.ShowImage),
 		call("image.delete", "DeleteImage", "Delete an image that no VM uses", api.DeleteImage),
@@ -59,6 +60,8 @@ func routes(api rpc.API) []route {
 		call("kernel.catalog", "ListCatalog", "The kernels that can be pulled", noParams(api.ListCatalog)),
 		call("kernel.show", "ShowKernel", "One kernel", api.ShowKernel),
 		call("kernel.delete", "DeleteKernel", "Delete a kernel that nothing needs", api.DeleteKernel),
+		long("kernel.build", "BuildKernel", "Build a kernel from source", api.BuildKernel),
+		long("kernel.test", "TestKernel", "Boot a kernel and try what it can do", api.TestKernel),
 		call("kernel.default", "DefaultKernel", "The default kernel, or another choice of it", api.DefaultKernel),
 		long("kernel.push", "PushKernel", "Write a kernel to a registry", api.PushKernel),
 		call("kernel.prune", "PruneKernels", "Delete the kernels that nothing needs", api.PruneKernels),
