@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -68,6 +69,7 @@ func (b *bench) takeTurns(ctx context.Context, ways []way, in func(string) strin
 			return err
 		}
 		b.costs[w.name] = append(b.costs[w.name], c)
+		fmt.Fprintf(os.Stderr, "bench-image: %s: %.1f s, %.1f s of cpu\n", w.name, c.wall, c.cpu)
 		for _, gone := range []string{"usual.ext4", "tar2ext4.ext4", "zstd.ext4"} {
 			_ = os.Remove(in(gone)) // or its pages are written while the next one is measured
 		}
