@@ -49,7 +49,7 @@ func Default() Config {
 			XattrBytes:     64 << 10,
 			ManifestBytes:  4 << 20,
 			ConfigBytes:    8 << 20,
-			WindowBytes:    128 << 20,
+			WindowBytes:    32 << 20,
 			Lookups:        1 << 28,
 			Stall:          Duration(time.Minute),
 			ContactTimeout: Duration(12 * time.Second),

@@ -35,7 +35,7 @@ func DefaultLimits() Limits {
 		XattrBytes:    64 << 10,
 		ManifestBytes: 4 << 20,
 		ConfigBytes:   8 << 20,
-		WindowBytes:   128 << 20,
+		WindowBytes:   32 << 20, // what the highest levels in use want; there is one for each layer being unpacked
 		Lookups:       1 << 28,
 		Stall:         time.Minute,
 	}

@@ -34,7 +34,7 @@ type way struct {
 }
 
 // round measures every way once, the ways taking turns between rounds. The
-// first round also compares what they made.
+// first round also compares the tree with that of umoci.
 func (b *bench) round(ctx context.Context, first bool) (err error) {
 	dir, err := os.MkdirTemp("build", ".bench-image-") // hidden: go would look into the trees for packages
 	if err != nil {
@@ -45,7 +45,7 @@ func (b *bench) round(ctx context.Context, first bool) (err error) {
 	if err := b.takeTurns(ctx, b.ways(in), in); err != nil {
 		return err
 	}
-	if _, err := measure(ctx, []string{"e2fsck", "-fn", in("first.ext4")}); err != nil {
+	if _, err := measure(ctx, []string{"e2fsck", "-fn", in("first.ext4")}, []string{"cmp", in("first.ext4"), in("second.ext4")}); err != nil {
 		return err
 	}
 	if first {
