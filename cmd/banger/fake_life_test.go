@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"banger/internal/model"
 	"banger/internal/rpc"
@@ -101,6 +102,52 @@ func (d *fakeDaemon) WaitVM(ctx context.Context, p rpc.VMWaitParams) (model.VM, 
 	}
 	<-ctx.Done()
 	return vm, ctx.Err()
+}
+
+// StatsVMs counts one second of CPU, and 1 MiB of all else, with each call;
+// half a second passes meanwhile.
+func (d *fakeDaemon) StatsVMs(_ context.Context, p rpc.VMStatsParams) ([]model.VMStats, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.looks++
+	n := int64(d.looks)
+	stats := []model.VMStats{}
+	for i, vm := range d.vms {
+		if vm.State != model.VMRunning || p.Names != nil && !slices.Contains(p.Names, vm.Name) {
+			continue
+		}
+		rank := int64(i + 1) // later VMs use more
+		stats = append(stats, model.VMStats{
+			ID: vm.ID, Name: vm.Name, State: vm.State, At: epoch.Add(time.Duration(n) * time.Second / 2), CPUs: 1,
+			CPUSeconds: float64(rank*n) / 4, MemoryMiB: 512, MemoryBytes: rank * 100 * mib,
+			Disks: []model.DiskStats{{ReadBytes: n * mib, WriteBytes: rank * n * mib}},
+			Guest: &model.GuestStats{
+				Load: [3]float64{0.5}, Processes: 7, MemoryTotalBytes: 500 * mib, MemoryAvailableBytes: 400 * mib,
+				Interfaces: []model.InterfaceStats{{Name: "eth0", RxBytes: uint64(n * kib), TxBytes: 0}},
+			},
+		})
+	}
+	return stats, nil
+}
+
+func (d *fakeDaemon) HealthVM(ctx context.Context, p rpc.NameParams) (model.VMHealth, error) {
+	vm, err := d.ShowVM(ctx, p)
+	h := model.VMHealth{Name: vm.Name, State: vm.State, Healthy: vm.State == model.VMRunning}
+	if h.Healthy {
+		h.PingMicros = 2500
+		h.Guest = &model.GuestStats{UptimeSeconds: 90, MemoryTotalBytes: gib, MemoryAvailableBytes: gib / 2, RootTotalBytes: gib, RootFreeBytes: gib}
+	} else {
+		h.Why = "it is " + string(vm.State)
+	}
+	return h, err
+}
+
+func (d *fakeDaemon) PortsVM(ctx context.Context, p rpc.NameParams) ([]model.GuestPort, error) {
+	vm, err := d.ShowVM(ctx, p)
+	if err == nil && vm.State != model.VMRunning {
+		err = model.Errorf(model.CodeConflict, "VM %s is %s", vm.Name, vm.State)
+	}
+	return []model.GuestPort{{Address: "0.0.0.0", Port: 80}, {Address: "::1", Port: 8080}}, err
 }
 
 func fakeEvents() []model.Event {

@@ -29,6 +29,7 @@ type fakeDaemon struct {
 	operations []model.Operation
 	console    map[string]string
 	created    int
+	looks      int // calls of StatsVMs
 	down       bool
 	// last parameters seen, for tests of flags
 	run    rpc.VMRunParams

@@ -34,7 +34,7 @@ const memoryLimit = 256 << 20
 //	listen  the socket
 //	serve   recovery, ready, calls
 func serve(ctx context.Context, set settings, logTo io.Writer, ready func()) (err error) {
-	paths, log := set.paths, slog.New(slog.NewTextHandler(logTo, nil))
+	paths, log := set.paths, slog.New(slog.NewTextHandler(boundLog(logTo, set.paths.DaemonLog(), maxLog), nil))
 	debug.SetMemoryLimit(memoryLimit)
 	if set.failpoints != nil {
 		log.Warn("BANGER_FAILPOINTS is set: this daemon fails where a test wants it to")

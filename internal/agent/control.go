@@ -26,6 +26,10 @@ func (s *Server) serveControl(ctx context.Context, stream net.Conn, req *wire.Re
 		resp.Hello = s.hello()
 	case req.Op == wire.OpConfigure && req.Config != nil:
 		err = s.configure(ctx, *req.Config)
+	case req.Op == wire.OpStatus:
+		resp.Status, err = status()
+	case req.Op == wire.OpPorts:
+		resp.Ports, err = listening()
 	case req.Op == wire.OpShutdown && req.Shutdown != nil:
 		return s.shutdown(stream, req.Shutdown.Grace())
 	case req.Op == wire.OpGrow && req.Grow != nil:

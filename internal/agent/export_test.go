@@ -7,7 +7,9 @@ var (
 	LookupAccount    = lookupAccount
 	WithoutSignature = withoutSignature
 	Blocks           = blocks
+	TakeOver         = takeOver
 	ThreadIn         = threadIn
+	ReadPorts        = readPorts
 )
 
 // NewAccount makes what LookupAccount returns.

@@ -66,3 +66,6 @@ const MaxAhead = aheadChunk * aheadChunks
 
 // ReadAhead is readAhead, for an archive that nobody hashes.
 func ReadAhead(r io.Reader) io.ReadCloser { return readAhead(r, digestOf(nil).newHash()) }
+
+// RetryAfter is how long an answer with these headers makes a request wait.
+var RetryAfter = retryAfter

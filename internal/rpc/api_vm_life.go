@@ -22,6 +22,12 @@ type VMLifeAPI interface {
 	PruneVMs(ctx context.Context, p VMPruneParams, report model.Report) ([]model.VMSummary, error)
 	// WaitVM returns when the VM has come to what is waited for.
 	WaitVM(ctx context.Context, p VMWaitParams) (model.VM, error)
+	// StatsVMs measures VMs: those named, or all that have a process.
+	StatsVMs(ctx context.Context, p VMStatsParams) ([]model.VMStats, error)
+	// HealthVM asks a VM's agent for an answer; none is no error.
+	HealthVM(ctx context.Context, p NameParams) (model.VMHealth, error)
+	// PortsVM returns the TCP ports that the guest listens on.
+	PortsVM(ctx context.Context, p NameParams) ([]model.GuestPort, error)
 }
 
 // VMRenameParams names a VM and its next name.
@@ -35,6 +41,8 @@ type VMSetParams struct {
 	Name         string            `json:"name" maxLength:"256"`
 	CPUs         *int              `json:"cpus,omitempty" minimum:"1" maximum:"64"`
 	MemoryMiB    *int              `json:"memory_mib,omitempty" minimum:"1"`
+	DiskBytes    *int64            `json:"disk_bytes,omitempty" minimum:"1" doc:"of the root disk, which never shrinks"`
+	WorkBytes    *int64            `json:"work_bytes,omitempty" minimum:"1" doc:"of the work disk, which never shrinks"`
 	Kernel       *string           `json:"kernel,omitempty" maxLength:"63" doc:"catalog name, pulled when missing; empty: the image's. A kernel that does not boot is given up for the one before"`
 	Hostname     *string           `json:"hostname,omitempty" maxLength:"63"`
 	Restart      *string           `json:"restart,omitempty" maxLength:"64" doc:"no, on-failure, on-failure:N, always, unless-stopped"`
@@ -49,6 +57,11 @@ type VMPruneParams struct {
 	Filters []string `json:"filters,omitempty" maxItems:"64" doc:"KEY=VALUE with the keys state, label, image, name, id, until"`
 	IDs     []string `json:"ids,omitempty" maxItems:"10000" doc:"of these VMs only"`
 	DryRun  bool     `json:"dry_run,omitempty" doc:"return them and delete nothing"`
+}
+
+// VMStatsParams names the VMs to measure.
+type VMStatsParams struct {
+	Names []string `json:"names,omitempty" maxItems:"10000" doc:"default: all that have a process"`
 }
 
 // VMWaitParams says what to wait for.

@@ -38,6 +38,21 @@ func (c *Client) WaitVM(ctx context.Context, p VMWaitParams) (model.VM, error) {
 	return invoke[model.VM](ctx, c, "vm.wait", p)
 }
 
+// StatsVMs implements API.
+func (c *Client) StatsVMs(ctx context.Context, p VMStatsParams) ([]model.VMStats, error) {
+	return invoke[[]model.VMStats](ctx, c, "vm.stats", p)
+}
+
+// HealthVM implements API.
+func (c *Client) HealthVM(ctx context.Context, p NameParams) (model.VMHealth, error) {
+	return invoke[model.VMHealth](ctx, c, "vm.health", p)
+}
+
+// PortsVM implements API.
+func (c *Client) PortsVM(ctx context.Context, p NameParams) ([]model.GuestPort, error) {
+	return invoke[[]model.GuestPort](ctx, c, "vm.ports", p)
+}
+
 // Events implements API.
 func (c *Client) Events(ctx context.Context, p EventsParams, w io.Writer) error {
 	return c.stream(ctx, "system.events", p, w)

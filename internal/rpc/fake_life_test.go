@@ -27,6 +27,21 @@ func (f *fakeAPI) PruneVMs(ctx context.Context, p rpc.VMPruneParams, report mode
 func (f *fakeAPI) WaitVM(ctx context.Context, p rpc.VMWaitParams) (model.VM, error) {
 	return fakeVM(p.Name), f.called(ctx, p)
 }
+func (f *fakeAPI) StatsVMs(ctx context.Context, p rpc.VMStatsParams) ([]model.VMStats, error) {
+	return []model.VMStats{fakeStats()}, f.called(ctx, p)
+}
+func (f *fakeAPI) HealthVM(ctx context.Context, p rpc.NameParams) (model.VMHealth, error) {
+	return model.VMHealth{Name: p.Name, Healthy: true, PingMicros: 7}, f.called(ctx, p)
+}
+func (f *fakeAPI) PortsVM(ctx context.Context, p rpc.NameParams) ([]model.GuestPort, error) {
+	return []model.GuestPort{{Address: "::", Port: 80}}, f.called(ctx, p)
+}
+
+func fakeStats() model.VMStats {
+	return model.VMStats{Name: "web", At: fakeTime, CPUSeconds: 0.25, Disks: []model.DiskStats{{Reads: 3}}, Guest: &model.GuestStats{
+		Load: [3]float64{1, 0.5, 0}, Interfaces: []model.InterfaceStats{{Name: "eth0", RxBytes: 1 << 63}}}}
+}
+
 func (f *fakeAPI) Events(ctx context.Context, p rpc.EventsParams, w io.Writer) error {
 	if err := f.called(ctx, p); err != nil {
 		return err
@@ -47,6 +62,7 @@ func lifeCalls() []apiCall {
 	set := rpc.VMSetParams{Name: "web", CPUs: &two, Kernel: &kernel, Labels: map[string]string{"a": ""}, RemoveLabels: []string{"b"}}
 	prune := rpc.VMPruneParams{Filters: []string{"label=a"}, IDs: []string{"v"}, DryRun: true}
 	wait := rpc.VMWaitParams{Name: "web", For: rpc.AwaitPaused}
+	stats := rpc.VMStatsParams{Names: []string{"web"}}
 	events := rpc.EventsParams{Since: fakeTime, Tail: 3, Filters: []string{"noun=vm"}}
 	return []apiCall{
 		{"PauseVM", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.PauseVM(ctx, name) }, fakeVM("web"), false},
@@ -55,6 +71,9 @@ func lifeCalls() []apiCall {
 		{"SetVM", set, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.SetVM(ctx, set, r) }, fakeChange("web"), true},
 		{"PruneVMs", prune, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PruneVMs(ctx, prune, r) }, []model.VMSummary{{ID: "v"}}, true},
 		{"WaitVM", wait, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.WaitVM(ctx, wait) }, fakeVM("web"), false},
+		{"StatsVMs", stats, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.StatsVMs(ctx, stats) }, []model.VMStats{fakeStats()}, false},
+		{"HealthVM", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.HealthVM(ctx, name) }, model.VMHealth{Name: "web", Healthy: true, PingMicros: 7}, false},
+		{"PortsVM", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.PortsVM(ctx, name) }, []model.GuestPort{{Address: "::", Port: 80}}, false},
 		{"Events", events, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) {
 			var out strings.Builder
 			err := a.Events(ctx, events, &out)

@@ -20,7 +20,7 @@ func (s *Store) InsertVM(ctx context.Context, vm model.VM) error {
 	if err != nil {
 		return err
 	}
-	err = inTx(ctx, s.write, func(tx *sql.Tx) error {
+	err = s.commits.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO vms (id, name, image_id, body) VALUES (?, ?, NULLIF(?, ''), ?)",
 			vm.ID, vm.Name, vm.ImageID, body)
 		if err != nil {
@@ -50,7 +50,7 @@ func (s *Store) VMs(ctx context.Context) ([]model.VM, error) {
 func (s *Store) UpdateVM(ctx context.Context, id string, change func(*model.VM) error) (model.VM, error) {
 	var vm model.VM
 	var refused error
-	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
+	err := s.commits.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		found, err := bodies[model.VM](ctx, tx, "SELECT body FROM vms WHERE id = ?", id)
 		if err != nil {
 			return err
@@ -87,7 +87,7 @@ func replaceVM(ctx context.Context, tx *sql.Tx, vm model.VM) error {
 
 // DeleteVM removes the VM of that id.
 func (s *Store) DeleteVM(ctx context.Context, id string) error {
-	result, err := s.write.ExecContext(ctx, "DELETE FROM vms WHERE id = ?", id)
+	result, err := s.commits.exec(ctx, "DELETE FROM vms WHERE id = ?", id)
 	s.summaries.changed(id)
 	return wrap(gone(result, err, vmTable(), id), fmt.Sprintf("deleting VM %q", id))
 }

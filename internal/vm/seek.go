@@ -17,8 +17,9 @@ const (
 	lastSeek  = 30 * time.Second
 )
 
-// seek looks for a VM that is unknown, less and less often, until it is found
-// or certain to be gone, or somebody else has settled it. It returns at once.
+// seek looks for a VM that is unknown, or whose end could not be recorded, less
+// and less often, until it is found or certain to be gone, or somebody else has
+// settled it. It returns at once.
 func (s *Service) seek(ctx context.Context, id string) {
 	ctx, ok := s.seekers.begin(context.WithoutCancel(ctx), id)
 	if !ok {
@@ -43,7 +44,7 @@ func (s *Service) found(ctx context.Context, id string) bool {
 	if err != nil {
 		return model.CodeOf(err) == model.CodeNotFound
 	}
-	if vm.State != model.VMUnknown {
+	if s.lookup(id) != nil || vm.Runtime.Generation == "" {
 		return true
 	}
 	if err := s.settle(ctx, vm, attachTimeout); err != nil {

@@ -31,6 +31,8 @@ type Machine interface {
 	Dial(ctx context.Context) (net.Conn, error)
 	Pause(ctx context.Context) error
 	Resume(ctx context.Context) error
+	// Usage measures what the process has used; ErrGone when it has ended.
+	Usage(ctx context.Context) (Usage, error)
 	// ResizeDisk makes the i-th disk of the Spec larger while the guest runs;
 	// the guest sees it soon after. The caller knows that it is larger.
 	ResizeDisk(ctx context.Context, i int, sizeBytes int64) error

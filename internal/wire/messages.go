@@ -82,13 +82,17 @@ const (
 	OpHello     Op = "hello"
 	OpConfigure Op = "configure"
 	OpShutdown  Op = "shutdown"
+	OpStatus    Op = "status" // CodeUnsupported: the agent is older than the call
+	OpPorts     Op = "ports"  // likewise
 	OpGrow      Op = "grow"
 )
 
 // Response answers a Request. A Fault means that it was refused or failed.
 type Response struct {
-	Fault *Fault `json:"fault,omitempty"`
-	Hello *Hello `json:"hello,omitempty"`
+	Fault  *Fault  `json:"fault,omitempty"`
+	Hello  *Hello  `json:"hello,omitempty"`
+	Status *Status `json:"status,omitempty"`
+	Ports  []Port  `json:"ports,omitempty"`
 }
 
 // Fault is an error on its way to the host.

@@ -28,6 +28,8 @@ type client struct {
 	rand *rand.Rand
 	name string
 	vm   known
+
+	alive bool // the daemon is not killed: each error counts
 }
 
 // step does one operation at random. An error that is not the daemon's death
@@ -57,7 +59,7 @@ func (c *client) step() error {
 		return fmt.Errorf("%s is %s, and yet it went well", c.name, before)
 	case before != unsure && !allowed && (code == model.CodeNotFound || code == model.CodeConflict):
 		c.vm = before
-	case err != nil && !lost(err) && allowed:
+	case err != nil && allowed && (c.alive || !lost(err)):
 		return fmt.Errorf("%s is %s: %w", c.name, before, err)
 	}
 	return nil

@@ -102,6 +102,14 @@ func (m *fakeMachine) Resume(context.Context) error {
 	return nil
 }
 
+// Usage implements vmm.Machine.
+func (m *fakeMachine) Usage(context.Context) (vmm.Usage, error) {
+	if err := m.state(); err != nil {
+		return vmm.Usage{}, err
+	}
+	return m.guest.use(), nil
+}
+
 // ResizeDisk implements vmm.Machine: the file of a raw disk grows.
 func (m *fakeMachine) ResizeDisk(_ context.Context, i int, sizeBytes int64) error {
 	if err := m.state(); err != nil {

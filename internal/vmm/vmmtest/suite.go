@@ -42,6 +42,7 @@ func Run(t *testing.T, s Subject) {
 	t.Run("Life", s.life)
 	t.Run("OneConnection", s.oneConnection)
 	t.Run("Pause", s.pause)
+	t.Run("Usage", s.usage)
 	t.Run("ResizeDisk", s.resizeDisk)
 	t.Run("Reset", s.reset)
 	t.Run("Kill", s.kill)
@@ -133,6 +134,32 @@ func (s Subject) pause(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantLine(t, conn, "while paused")
+}
+
+// usage: there are figures, of each disk too, and none goes back.
+func (s Subject) usage(t *testing.T) {
+	spec := s.Spec(t)
+	m := start(t, s.Driver(t), spec)
+	conn := dial(t, m)
+	echo(t, conn, "up")
+	first, err := m.Usage(limited(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	echo(t, conn, "on")
+	second, err := m.Usage(limited(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.CPU <= 0 || first.MemoryBytes <= 0 || len(first.Disks) != len(spec.Disks) || second.CPU < first.CPU {
+		t.Errorf("first %+v, then %+v", first, second)
+	}
+	if err := m.Kill(limited(t)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Usage(limited(t)); !errors.Is(err, vmm.ErrGone) {
+		t.Errorf("after the end: %v", err)
+	}
 }
 
 func (s Subject) reset(t *testing.T) {
