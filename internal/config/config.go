@@ -13,7 +13,7 @@ type Config struct {
 type Image struct {
 	OutputBytes    Size     `toml:"output_bytes" max:"16TiB" doc:"what all layers may unpack to"`
 	Entries        Count    `toml:"entries" max:"100000000" doc:"archive members of all layers"`
-	MetadataBytes  Size     `toml:"metadata_bytes" max:"64GiB" doc:"names, link targets and extended attributes of all layers, in memory"`
+	MetadataBytes  Size     `toml:"metadata_bytes" max:"64GiB" doc:"what the files of all layers take in memory: inodes, names, link targets, extended attributes"`
 	Layers         Count    `toml:"layers" max:"10000" doc:"layers of one image"`
 	PathBytes      Count    `toml:"path_bytes" max:"4095" doc:"length of a path"`
 	Depth          Count    `toml:"depth" max:"2048" doc:"directories below each other"`
@@ -42,14 +42,14 @@ func Default() Config {
 		Image: Image{
 			OutputBytes:    64 << 30,
 			Entries:        5_000_000,
-			MetadataBytes:  1 << 30,
+			MetadataBytes:  160 << 20,
 			Layers:         512,
 			PathBytes:      4095,
 			Depth:          2048,
 			XattrBytes:     64 << 10,
 			ManifestBytes:  4 << 20,
 			ConfigBytes:    8 << 20,
-			WindowBytes:    128 << 20,
+			WindowBytes:    32 << 20,
 			Lookups:        1 << 28,
 			Stall:          Duration(time.Minute),
 			ContactTimeout: Duration(12 * time.Second),

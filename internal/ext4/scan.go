@@ -77,8 +77,7 @@ func (t *tree) scanDir(i int) error {
 		}
 	}
 	d := &t.dirs[i]
-	d.entries = entries
-	if !d.plan(t.opt.HashSeed, i == 1) {
+	if !d.plan(entries, t.opt.HashSeed, i == 1) {
 		return &NodeError{t.path(i), "too many entries for one directory"}
 	}
 	t.meta += d.metaBlocks()

@@ -23,7 +23,7 @@ func (b *budget) spendEntry(metadata int) error {
 		return limitError("entries", b.limits.Entries, "the layers hold too many files")
 	}
 	if b.metadata.Add(int64(metadata)) > b.limits.MetadataBytes {
-		return limitError("metadata_bytes", b.limits.MetadataBytes, "the layers hold too many bytes of names and attributes")
+		return limitError("metadata_bytes", b.limits.MetadataBytes, "the files, names and attributes of the layers take too much memory")
 	}
 	return nil
 }

@@ -122,7 +122,7 @@ func ext4Error(err error) error {
 	return err
 }
 
-// flatten merges layers, lowest first.
+// flatten merges layers, lowest first, and empties them.
 func (p *Puller) flatten(ctx context.Context, layers []unpacked) (*ext4.Node, error) {
 	t := newTree(p.limits)
 	for i, l := range layers {
@@ -132,6 +132,7 @@ func (p *Puller) flatten(ctx context.Context, layers []unpacked) (*ext4.Node, er
 		if err := t.apply(l.entries); err != nil {
 			return nil, model.Errorf(model.CodeOf(err), "merging layer %d of %d: %w", i+1, len(layers), err)
 		}
+		layers[i].entries = nil // the tree has taken over what they hold
 	}
 	return t.root, nil
 }

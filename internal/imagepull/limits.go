@@ -11,7 +11,7 @@ import (
 type Limits struct {
 	OutputBytes   int64         // what all layers may unpack to
 	Entries       int64         // archive members of all layers
-	MetadataBytes int64         // names, link targets and extended attributes of all layers, in memory
+	MetadataBytes int64         // what all layers take in memory: members, names, link targets, extended attributes
 	Layers        int           // of one image
 	PathBytes     int           // of one member's name
 	Depth         int           // directories below each other
@@ -28,14 +28,14 @@ func DefaultLimits() Limits {
 	return Limits{
 		OutputBytes:   64 << 30,
 		Entries:       5_000_000,
-		MetadataBytes: 1 << 30,
+		MetadataBytes: 160 << 20, // of a daemon that is to stay below 256 MiB
 		Layers:        512,
 		PathBytes:     4095,
 		Depth:         2048,
 		XattrBytes:    64 << 10,
 		ManifestBytes: 4 << 20,
 		ConfigBytes:   8 << 20,
-		WindowBytes:   128 << 20,
+		WindowBytes:   32 << 20, // what the highest levels in use want; there is one for each layer being unpacked
 		Lookups:       1 << 28,
 		Stall:         time.Minute,
 	}

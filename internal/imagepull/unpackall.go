@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,8 +16,8 @@ import (
 )
 
 const (
-	maxDownloads = 4 // layers fetched at the same time
-	maxUnpacks   = 8 // layers unpacked at the same time that do not wait for the network
+	maxDownloads = 4                // layers fetched at the same time
+	maxUnpacks   = maxDownloads + 2 // unpacked at the same time: two need not wait for the network
 )
 
 // unpackAll fetches and unpacks the layers side by side, the largest first,
@@ -32,7 +31,7 @@ func (p *Puller) unpackAll(ctx context.Context, layers []layer, w *ext4.Writer, 
 		report:    report,
 		arrived:   arrived,
 		downloads: newSlots(maxDownloads),
-		unpacks:   newSlots(maxDownloads + min(runtime.GOMAXPROCS(0), maxUnpacks)),
+		unpacks:   newSlots(maxUnpacks),
 	}
 	for _, l := range layers {
 		job.streams = append(job.streams, w.NewSizedStream(l.expect))

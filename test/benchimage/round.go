@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -33,7 +34,7 @@ type way struct {
 }
 
 // round measures every way once, the ways taking turns between rounds. The
-// first round also compares what they made.
+// first round also compares the tree with that of umoci.
 func (b *bench) round(ctx context.Context, first bool) (err error) {
 	dir, err := os.MkdirTemp("build", ".bench-image-") // hidden: go would look into the trees for packages
 	if err != nil {
@@ -44,7 +45,7 @@ func (b *bench) round(ctx context.Context, first bool) (err error) {
 	if err := b.takeTurns(ctx, b.ways(in), in); err != nil {
 		return err
 	}
-	if _, err := measure(ctx, []string{"e2fsck", "-fn", in("first.ext4")}); err != nil {
+	if _, err := measure(ctx, []string{"e2fsck", "-fn", in("first.ext4")}, []string{"cmp", in("first.ext4"), in("second.ext4")}); err != nil {
 		return err
 	}
 	if first {
@@ -68,6 +69,7 @@ func (b *bench) takeTurns(ctx context.Context, ways []way, in func(string) strin
 			return err
 		}
 		b.costs[w.name] = append(b.costs[w.name], c)
+		fmt.Fprintf(os.Stderr, "bench-image: %s: %.1f s, %.1f s of cpu\n", w.name, c.wall, c.cpu)
 		for _, gone := range []string{"usual.ext4", "tar2ext4.ext4", "zstd.ext4"} {
 			_ = os.Remove(in(gone)) // or its pages are written while the next one is measured
 		}

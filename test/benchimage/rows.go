@@ -45,7 +45,7 @@ func (b *bench) rows() []report.Row {
 		b.row("daemon that pulls, peak memory", "MiB", "daemon", peak).Against(peakBar),
 	)
 	for _, s := range shapes {
-		rows = append(rows, b.row(s.title, "s", s.name, wall).Against(shapeBar))
+		rows = append(rows, b.row(s.title, "s", s.name, wall).Against(shapeBar), b.row(s.title+", peak memory", "MiB", s.name, peak).Against(peakBar))
 	}
 	return rows
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -32,6 +33,12 @@ var shapes = []struct {
 			return put(tar.Header{Typeflag: tar.TypeDir, Name: strings.Repeat("d/", i+1), Mode: 0o755})
 		})
 	}},
+	{"many", "500,000 small files", func(put func(tar.Header) error) error {
+		return times(500_000, func(i int) error {
+			name := fmt.Sprintf("srv/application-%02d/packages/package-%04d/source-file-%d.txt", i/50_000, i/100, i)
+			return put(tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644})
+		})
+	}},
 }
 
 func times(n int, f func(int) error) error {
@@ -46,7 +53,10 @@ func times(n int, f func(int) error) error {
 // shapes measures a pull of each.
 func (b *bench) shapes(ctx context.Context, in func(string) string) error {
 	for _, s := range shapes {
-		archive := in(s.name + ".tar")
+		archive, err := filepath.Abs(in(s.name + ".tar"))
+		if err != nil {
+			return err
+		}
 		if err := writeArchive(archive, s.headers); err != nil {
 			return err
 		}
