@@ -31,10 +31,10 @@ RACE      ?=
 TESTFLAGS ?=
 GOTEST    := go test $(if $(RACE),-race) $(TESTFLAGS)
 
-.PHONY: help setup build test test-unit test-e2e soak lint lint-go lint-shell fmt images demo bench bench-image install uninstall clean
+.PHONY: help setup build test test-unit test-e2e test-kernel-build soak lint lint-go lint-shell fmt images demo bench bench-image install uninstall clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install the packages that building, running and testing need
 	@scripts/setup.sh test
@@ -57,6 +57,10 @@ test-e2e: setup build images ## run the end-to-end tests: real images, real gues
 
 soak: build images ## kill, fail and load the daemon; write build/bench/soak.json (BANGER_SOAK=short: the form for every change)
 	BANGER_SOAK=$${BANGER_SOAK:-full} go test -count=1 -v -timeout 60m ./test/soak
+
+test-kernel-build: build ## build a kernel from source and compare its boot with the default one's (JOBS=N)
+	@scripts/setup.sh run kernel
+	@scripts/test-kernel-build.sh $(or $(JOBS),1)
 
 images: ## make the end-to-end tests' images in build/images/ (once)
 	@scripts/setup.sh test

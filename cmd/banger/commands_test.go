@@ -100,7 +100,7 @@ func TestExamplesParse(t *testing.T) {
 var jsonArgs = map[string]string{
 	"run": "debian echo hi", "create": "", "start": "a", "stop": "a", "kill": "b", "restart": "a",
 	"delete": "a", "list": "", "show": "a", "logs": "a", "exec": "a echo hi",
-	"resize": "a --disk 4G", "reset": "a", "rebase": "a debian",
+	"reset": "a", "rebase": "a debian",
 	"pause": "b", "resume": "b", "rename": "a c", "set": "-c 2 a", "wait": "a", "prune": "--force",
 	"stats": "--no-stream --interval 100ms", "top": "--interval 100ms", "health": "b", "ports": "b",
 	"events": "--no-follow --filter noun=vm", "system events": "--no-follow --filter noun=vm", // one event: each is a value

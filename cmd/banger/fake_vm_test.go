@@ -87,12 +87,6 @@ func (d *fakeDaemon) RestartVM(_ context.Context, p rpc.VMStopParams, _ model.Re
 	return d.change(p.Name, model.VMRunning)
 }
 
-func (d *fakeDaemon) ResizeVM(_ context.Context, p rpc.VMResizeParams, _ model.Report) (model.VM, error) {
-	vm, err := d.change(p.Name, model.VMStopped, model.VMStopped)
-	vm.Spec.DiskBytes = p.DiskBytes
-	return vm, err
-}
-
 func (d *fakeDaemon) ResetVM(_ context.Context, p rpc.VMResetParams, _ model.Report) (model.VM, error) {
 	from := []model.VMState{model.VMStopped, model.VMFailed}
 	if p.Force {

@@ -65,7 +65,7 @@ func vmVerbs(a *app) []*cobra.Command {
 		newVMRunCommand(a), newVMCreateCommand(a), newVMStartCommand(a), newVMStopCommand(a),
 		newVMKillCommand(a), newVMRestartCommand(a), newVMDeleteCommand(a), newVMListCommand(a),
 		newVMShowCommand(a), newVMLogsCommand(a), newVMExecCommand(a),
-		newVMResizeCommand(a), newVMResetCommand(a), newVMRebaseCommand(a),
+		newVMResetCommand(a), newVMRebaseCommand(a),
 		newVMPauseCommand(a), newVMResumeCommand(a), newVMWaitCommand(a), newVMSetCommand(a),
 		newVMRenameCommand(a), newVMPruneCommand(a), newVMStatsCommand(a), newVMTopCommand(a),
 		newVMHealthCommand(a), newVMPortsCommand(a),

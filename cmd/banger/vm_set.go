@@ -16,6 +16,8 @@ type setOptions struct {
 	targets  vmTargets
 	cpus     int
 	memory   sizeValue
+	disk     sizeValue
+	work     sizeValue
 	kernel   string
 	hostname string
 	labels   []string
@@ -34,6 +36,7 @@ func newVMSetCommand(a *app) *cobra.Command {
 			"which. A new kernel that does not boot is given up by itself: the VM goes back to the\n" +
 			"one before, and says so.",
 		Example: "  banger set -c 2 -m 2G dev\n" +
+			"  banger set --disk 20G dev\n" +
 			"  banger set --restart on-failure:5 --ttl 8h dev\n" +
 			"  banger set --kernel debian-13 dev && banger restart dev\n" +
 			"  banger set -l team=web --unlabel old --all",
@@ -42,6 +45,8 @@ func newVMSetCommand(a *app) *cobra.Command {
 	flags := cmd.Flags()
 	flags.VarP(countValue{&opts.cpus, 1, maxCPUs, "count"}, "cpus", "c", "number of CPUs")
 	flags.VarP(&opts.memory, "memory", "m", "memory, such as 512M or 2G")
+	flags.Var(&opts.disk, "disk", "size of the root disk, such as 20G; disks never shrink")
+	flags.Var(&opts.work, "work", "size of the work disk")
 	flags.StringVar(&opts.kernel, "kernel", "", "`KERNEL` to boot; '' for the image's")
 	flags.StringVar(&opts.hostname, "hostname", "", "host `NAME` in the VM; '' for the VM's name")
 	flags.StringArrayVarP(&opts.labels, "label", "l", nil, "attach `KEY=VALUE`")
@@ -73,6 +78,12 @@ func (o *setOptions) params(cmd *cobra.Command) (rpc.VMSetParams, error) {
 	if o.memory > 0 {
 		memory := int(o.memory / mib)
 		p.MemoryMiB = &memory
+	}
+	if o.disk > 0 {
+		p.DiskBytes = (*int64)(&o.disk)
+	}
+	if o.work > 0 {
+		p.WorkBytes = (*int64)(&o.work)
 	}
 	if flags.Changed("kernel") {
 		p.Kernel = &o.kernel

@@ -54,26 +54,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		events:  event.New(paths.Events(), log),
 	}
 	s.operations = operation.New(operation.Config{Store: db, Log: log, Begun: s.events.Operation, Ended: s.operationEnded})
-	agent, err := beside("banger-agent")
-	if err != nil {
-		return nil, err
-	}
-	s.tester = kernelboot.New(kernelboot.Config{
-		Driver: s.driver, AgentPath: agent, Dir: paths.KernelTests(), RunDir: paths.KernelTestRuns(), BootTimeout: set.bootTimeout,
-	})
-	s.kernels, err = kernelcat.New(kernelcat.Config{
-		Paths:      paths,
-		Store:      db,
-		Operations: s.operations,
-		Packages:   apt.New(apt.Config{Dir: paths.Apt(), Arch: runtime.GOARCH}),
-		AgentPath:  agent,
-		CatalogDir: paths.KernelCatalog(),
-		Registry:   set.kernelRegistry,
-		Artifacts:  artifact.NewClient(),
-		Tester:     s.tester,
-		Users:      kernelUsers(db),
-	})
-	if err != nil {
+	if err := s.openKernels(set); err != nil {
 		return nil, err
 	}
 	cache, err := imagepull.OpenCache(paths.OCI())
@@ -109,6 +90,31 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 	})
 	s.health = doctor.New(doctor.Config{Paths: paths, Store: db, VMs: s.vms, Driver: s.driver, Running: s.operations.Running})
 	return s, nil
+}
+
+// openKernels makes the kernel service, and what boots kernels to test them.
+func (s *services) openKernels(set settings) error {
+	paths := set.paths
+	agent, err := beside("banger-agent")
+	if err != nil {
+		return err
+	}
+	s.tester = kernelboot.New(kernelboot.Config{
+		Driver: s.driver, AgentPath: agent, Dir: paths.KernelTests(), RunDir: paths.KernelTestRuns(), BootTimeout: set.bootTimeout,
+	})
+	s.kernels, err = kernelcat.New(kernelcat.Config{
+		Paths:      paths,
+		Store:      s.db,
+		Operations: s.operations,
+		Packages:   apt.New(apt.Config{Dir: paths.Apt(), Arch: runtime.GOARCH}),
+		AgentPath:  agent,
+		CatalogDir: paths.KernelCatalog(),
+		Registry:   set.kernelRegistry,
+		Artifacts:  artifact.NewClient(),
+		Tester:     s.tester,
+		Users:      kernelUsers(s.db),
+	})
+	return err
 }
 
 // quotaOf takes the bounds that were set.

@@ -7,6 +7,7 @@ var (
 	LookupAccount    = lookupAccount
 	WithoutSignature = withoutSignature
 	Blocks           = blocks
+	TakeOver         = takeOver
 	ThreadIn         = threadIn
 	ReadPorts        = readPorts
 )

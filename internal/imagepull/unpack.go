@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 
 	"banger/internal/ext4"
@@ -189,9 +188,6 @@ func archiveError(err error) error {
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return model.Errorf(model.CodeCanceled, "stopped: %w", err)
-	}
-	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
-		return limitError("window_bytes", "its value", "a zstd frame wants a larger window")
 	}
 	return model.Errorf(model.CodeIntegrity, "reading the archive: %w", err)
 }

@@ -6,23 +6,13 @@ import (
 	"banger/internal/model"
 )
 
-// VMDiskAPI changes the disks of a VM.
+// VMDiskAPI makes root disks anew.
 type VMDiskAPI interface {
-	// ResizeVM makes disks larger: at once when the VM runs, else when it
-	// starts. No disk shrinks.
-	ResizeVM(ctx context.Context, p VMResizeParams, report model.Report) (model.VM, error)
 	// ResetVM makes the root disk anew from the VM's image; what is on the
 	// work disk and on volumes stays.
 	ResetVM(ctx context.Context, p VMResetParams, report model.Report) (model.VM, error)
 	// RebaseVM is ResetVM with another image, which the VM has from then on.
 	RebaseVM(ctx context.Context, p VMRebaseParams, report model.Report) (model.VM, error)
-}
-
-// VMResizeParams names a VM and the sizes that its disks shall have.
-type VMResizeParams struct {
-	Name      string `json:"name" maxLength:"256"`
-	DiskBytes int64  `json:"disk_bytes,omitempty" minimum:"0" doc:"of the root disk; 0: as it is"`
-	WorkBytes int64  `json:"work_bytes,omitempty" minimum:"0" doc:"of the work disk; 0: as it is"`
 }
 
 // VMResetParams names a VM whose root disk is made anew.

@@ -41,6 +41,8 @@ type VMSetParams struct {
 	Name         string            `json:"name" maxLength:"256"`
 	CPUs         *int              `json:"cpus,omitempty" minimum:"1" maximum:"64"`
 	MemoryMiB    *int              `json:"memory_mib,omitempty" minimum:"1"`
+	DiskBytes    *int64            `json:"disk_bytes,omitempty" minimum:"1" doc:"of the root disk, which never shrinks"`
+	WorkBytes    *int64            `json:"work_bytes,omitempty" minimum:"1" doc:"of the work disk, which never shrinks"`
 	Kernel       *string           `json:"kernel,omitempty" maxLength:"63" doc:"catalog name, pulled when missing; empty: the image's. A kernel that does not boot is given up for the one before"`
 	Hostname     *string           `json:"hostname,omitempty" maxLength:"63"`
 	Restart      *string           `json:"restart,omitempty" maxLength:"64" doc:"no, on-failure, on-failure:N, always, unless-stopped"`

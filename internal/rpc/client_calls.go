@@ -158,11 +158,6 @@ func (c *Client) ListVMSummaries(ctx context.Context) ([]model.VMSummary, error)
 	return invoke[[]model.VMSummary](ctx, c, "vm.summaries", none{})
 }
 
-// ResizeVM implements API.
-func (c *Client) ResizeVM(ctx context.Context, p VMResizeParams, report model.Report) (model.VM, error) {
-	return follow[model.VM](ctx, c, "vm.resize", p, report)
-}
-
 // ResetVM implements API.
 func (c *Client) ResetVM(ctx context.Context, p VMResetParams, report model.Report) (model.VM, error) {
 	return follow[model.VM](ctx, c, "vm.reset", p, report)

@@ -41,7 +41,7 @@ func apiCalls() []apiCall {
 		Labels: map[string]string{"a": "b"}, Entrypoint: []string{}, Driver: "qemu", Start: true,
 		Volumes: []rpc.MountParams{{Volume: "data", Path: "/ü", ReadOnly: true}}}
 	stop, del := rpc.VMStopParams{Name: "web", GraceSeconds: &two}, rpc.VMDeleteParams{Name: "web", Force: true}
-	resize, reset := rpc.VMResizeParams{Name: "web", DiskBytes: 1 << 40}, rpc.VMResetParams{Name: "web", Force: true}
+	reset := rpc.VMResetParams{Name: "web", Force: true}
 	rebase := rpc.VMRebaseParams{Name: "web", Image: "debian:13", Pull: "never"}
 	vprune := rpc.VolumePruneParams{DryRun: true}
 	vcreate, vresize := rpc.VolumeCreateParams{Name: "data", SizeBytes: 1 << 40}, rpc.VolumeResizeParams{Name: "data", SizeBytes: 1 << 41}
@@ -95,7 +95,6 @@ func apiCalls() []apiCall {
 		{"StopVM", stop, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.StopVM(ctx, stop, r) }, fakeVM("web"), true},
 		{"KillVM", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.KillVM(ctx, name) }, fakeVM("web"), false},
 		{"RestartVM", stop, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.RestartVM(ctx, stop, r) }, fakeVM("web"), true},
-		{"ResizeVM", resize, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.ResizeVM(ctx, resize, r) }, fakeVM("web"), true},
 		{"ResetVM", reset, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.ResetVM(ctx, reset, r) }, fakeVM("web"), true},
 		{"RebaseVM", rebase, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.RebaseVM(ctx, rebase, r) }, fakeVM("web"), true},
 		{"DeleteVM", del, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.DeleteVM(ctx, del, r) }, fakeVM("web"), true},

@@ -168,9 +168,6 @@ func (f *fakeAPI) StartVM(ctx context.Context, p rpc.NameParams, report model.Re
 func (f *fakeAPI) StopVM(ctx context.Context, p rpc.VMStopParams, report model.Report) (model.VM, error) {
 	return fakeVM(p.Name), f.long(ctx, p, report)
 }
-func (f *fakeAPI) ResizeVM(ctx context.Context, p rpc.VMResizeParams, report model.Report) (model.VM, error) {
-	return fakeVM(p.Name), f.long(ctx, p, report)
-}
 func (f *fakeAPI) ResetVM(ctx context.Context, p rpc.VMResetParams, report model.Report) (model.VM, error) {
 	return fakeVM(p.Name), f.long(ctx, p, report)
 }

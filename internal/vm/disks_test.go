@@ -104,7 +104,17 @@ func TestResize(t *testing.T) {
 	}
 	work := filepath.Join(v.Dir, model.WorkFile)
 	resize := func(name string, root, work int64) error {
-		_, err := r.ResizeVM(t.Context(), rpc.VMResizeParams{Name: name, DiskBytes: root, WorkBytes: work}, model.Discard)
+		p := rpc.VMSetParams{Name: name}
+		if root != 0 {
+			p.DiskBytes = &root
+		}
+		if work != 0 {
+			p.WorkBytes = &work
+		}
+		change, err := r.SetVM(t.Context(), p, model.Discard)
+		if err == nil && len(change.Later) > 0 {
+			t.Errorf("%q waits for the next start", change.Later)
+		}
 		return err
 	}
 	if err := resize("dev", 48<<20, 96<<20); err != nil {

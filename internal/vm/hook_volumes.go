@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"banger/internal/disk"
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/rpc"
 	"banger/internal/vmm"
@@ -94,12 +95,19 @@ func (v volumeMounts) prepare(ctx context.Context, vm model.VM) error {
 	if err := v.volumes.ClaimVolumes(ctx, vm.ID); err != nil {
 		return err
 	}
-	for _, m := range vm.Spec.Volumes {
-		if err := v.checkReadable(m); err != nil {
-			return errors.Join(err, v.release(context.WithoutCancel(ctx), vm))
-		}
+	if err := v.checkClaimed(ctx, vm); err != nil {
+		return errors.Join(err, v.release(context.WithoutCancel(ctx), vm))
 	}
 	return nil
+}
+
+func (v volumeMounts) checkClaimed(ctx context.Context, vm model.VM) error {
+	for _, m := range vm.Spec.Volumes {
+		if err := v.checkReadable(m); err != nil {
+			return err
+		}
+	}
+	return failpoint.Hit(ctx, "volume.claim/held")
 }
 
 // checkReadable refuses what a guest could not mount: the journal of a
@@ -119,6 +127,9 @@ func (v volumeMounts) checkReadable(m model.VolumeMount) error {
 func (v volumeMounts) release(ctx context.Context, vm model.VM) error {
 	if len(vm.Spec.Volumes) == 0 {
 		return nil
+	}
+	if err := failpoint.Hit(ctx, "volume.release/asked"); err != nil {
+		return err
 	}
 	return v.volumes.ReleaseVolumes(ctx, vm.ID)
 }

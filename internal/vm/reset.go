@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"banger/internal/disk"
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
@@ -81,17 +82,27 @@ func (s *Service) replaceRoot(ctx context.Context, op *operation.Op, id, imageID
 	if err != nil {
 		return vm, fmt.Errorf("cloning image %s: %w", img.Name, err)
 	}
-	vm, err = s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error { // 4
-		vm.RootFile, vm.RootClone = filepath.Base(clone.Path), clone.Method
-		vm.ImageID, vm.Image, vm.Spec = img.ID, img.Name, spec
-		vm.State, vm.Reason = model.VMStopped, ""
-		return nil
-	})
-	if err != nil {
+	if vm, err = s.switchRoot(ctx, vm, img, spec, clone); err != nil { // 4
 		return vm, errors.Join(err, os.Remove(clone.Path))
+	}
+	if err := failpoint.Hit(ctx, "vm.reset/switched"); err != nil {
+		return vm, err
 	}
 	sweepRoots(vm) // 5
 	return vm, nil
+}
+
+// switchRoot commits the root disk that a VM has from now on.
+func (s *Service) switchRoot(ctx context.Context, vm model.VM, img model.Image, spec model.VMSpec, clone disk.Result) (model.VM, error) {
+	if err := failpoint.Hit(ctx, "vm.reset/cloned"); err != nil {
+		return vm, err
+	}
+	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {
+		vm.RootFile, vm.RootClone = filepath.Base(clone.Path), clone.Method
+		vm.ImageID, vm.Image, vm.RootBytes, vm.Spec = img.ID, img.Name, img.SizeBytes, spec
+		vm.State, vm.Reason = model.VMStopped, ""
+		return nil
+	})
 }
 
 // stopFor makes sure that a VM does not run.

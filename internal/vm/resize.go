@@ -12,83 +12,40 @@ import (
 	"banger/internal/vmm"
 )
 
-// ResizeVM makes disks of a VM larger.
-//
-//	1 guard  nothing shrinks, and a disk that is named is there
-//	2 row    the spec has the sizes: the next start brings them, come what may
-//	3 live   a VM that runs: the driver grows the disk, then the guest's kernel
-//	         the filesystem
-func (s *Service) ResizeVM(ctx context.Context, p rpc.VMResizeParams, report model.Report) (model.VM, error) {
-	return operation.Do(ctx, s.cfg.Ops, "vm.resize", p.Name, report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
-		vm, unlock, err := s.lockNamed(ctx, p.Name)
-		if err != nil {
-			return vm, err
-		}
-		defer unlock()
-		l, err := s.running(ctx, vm)
-		if err != nil {
-			return vm, err
-		}
-		wishes, err := planResize(vm, p) // 1
-		if err != nil {
-			return vm, err
-		}
-		vm, err = s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error { // 2
-			for _, w := range wishes {
-				w.record(&vm.Spec)
-			}
-			return nil
-		})
-		if err != nil || l == nil {
-			return vm, err
-		}
-		op.Stage("grow")
-		for _, w := range wishes { // 3
-			if err := s.growLive(ctx, vm, l, w); err != nil {
-				return vm, model.Errorf(model.CodeOf(err), "growing the %s of VM %s: %w", w.name, vm.Name, err).
-					WithHint("it is done at the next start: banger restart %s", vm.Name)
-			}
-		}
-		return vm, nil
-	})
-}
-
-// wish is a disk and the size that it shall have.
+// wish is a disk and the size that it shall have. The spec has the size first:
+// the next start brings it, come what may. A VM that runs gets it at once: the
+// driver grows the disk, then the guest's kernel the filesystem.
 type wish struct {
 	name   string
 	path   string
 	format vmm.DiskFormat
 	size   int64
-	record func(*model.VMSpec)
 }
 
-// planResize returns what is to grow, or why that cannot be.
-func planResize(vm model.VM, p rpc.VMResizeParams) ([]wish, error) {
-	var wishes []wish
-	if p.DiskBytes != 0 {
-		root := rootDisk(vm, model.Image{})
-		wishes = append(wishes, wish{"root disk", root.Path, root.Format, p.DiskBytes,
-			func(spec *model.VMSpec) { spec.DiskBytes = p.DiskBytes }})
-	}
-	if p.WorkBytes != 0 {
-		if vm.Spec.Work == nil {
-			return nil, model.Errorf(model.CodeConflict, "VM %s has no work disk", vm.Name).
-				WithHint("a VM gets one when it is made: banger create --work SIZE")
-		}
-		wishes = append(wishes, wish{"work disk", workPath(vm), vmm.Raw, p.WorkBytes,
-			func(spec *model.VMSpec) { spec.Work.SizeBytes = p.WorkBytes }})
-	}
-	if len(wishes) == 0 {
-		return nil, model.Errorf(model.CodeInvalid, "no size is given").WithHint("banger vm resize %s --disk SIZE", vm.Name)
-	}
-	for _, w := range wishes {
-		if err := w.check(vm); err != nil {
-			return nil, err
-		}
-	}
-	return wishes, nil
+func rootWish(vm model.VM, size int64) wish {
+	root := rootDisk(vm, model.Image{})
+	return wish{"root disk", root.Path, root.Format, size}
 }
 
+func workWish(vm model.VM, size int64) wish { return wish{"work disk", workPath(vm), vmm.Raw, size} }
+
+// setDisk is the setting of the root disk's size.
+func setDisk(vm *model.VM, size int64) error {
+	vm.Spec.DiskBytes = size
+	return rootWish(*vm, size).check(*vm)
+}
+
+// setWork is the setting of the work disk's size.
+func setWork(vm *model.VM, size int64) error {
+	if vm.Spec.Work == nil {
+		return model.Errorf(model.CodeConflict, "VM %s has no work disk", vm.Name).
+			WithHint("a VM gets one when it is made: banger create --work SIZE")
+	}
+	vm.Spec.Work.SizeBytes = size
+	return workWish(*vm, size).check(*vm)
+}
+
+// check refuses a size that the disk cannot have.
 func (w wish) check(vm model.VM) error {
 	if err := disk.CheckSize("a "+w.name, w.size); err != nil {
 		return err
@@ -102,6 +59,26 @@ func (w wish) check(vm model.VM) error {
 			WithHint("disks only grow; for a smaller one make another VM")
 	}
 	return nil
+}
+
+// growDisks grows the disks of a VM that runs. It returns the settings that
+// have to wait for the next start, and tells why.
+func (s *Service) growDisks(ctx context.Context, op *operation.Op, vm model.VM, l *live, p rpc.VMSetParams) (late []string) {
+	wishes := map[string]wish{}
+	if p.DiskBytes != nil {
+		wishes["disk"] = rootWish(vm, *p.DiskBytes)
+	}
+	if p.WorkBytes != nil {
+		wishes["work"] = workWish(vm, *p.WorkBytes)
+	}
+	for name, w := range wishes {
+		op.Stage("grow")
+		if err := s.growLive(ctx, vm, l, w); err != nil {
+			late = append(late, name)
+			op.Report(model.Progress{Note: fmt.Sprintf("the %s of %s cannot grow while it runs: %v", w.name, vm.Name, err)})
+		}
+	}
+	return late
 }
 
 // growLive grows a disk under a guest. A disk that was not attached at this

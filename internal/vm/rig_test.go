@@ -42,7 +42,12 @@ type rig struct {
 // newRig makes a rig with an image called app.
 func newRig(t *testing.T, hooks ...vm.Hook) *rig {
 	t.Helper()
-	home := t.TempDir()
+	return newRigIn(t, t.TempDir(), hooks...)
+}
+
+// newRigIn is newRig with its files in home.
+func newRigIn(t *testing.T, home string, hooks ...vm.Hook) *rig {
+	t.Helper()
 	r := &rig{t: t, events: &eventLog{}, hooks: hooks, agents: map[*vmmtest.Guest]*agent.Server{}, paths: model.Paths{
 		State: filepath.Join(home, "s"), Cache: filepath.Join(home, "c"), Run: filepath.Join(home, "r"),
 	}}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"slices"
 	"strings"
 
 	"banger/internal/model"
@@ -28,6 +29,8 @@ func settings(p rpc.VMSetParams) []setting {
 		{"memory", p.MemoryMiB != nil, func(vm *model.VM) error { vm.Spec.MemoryMiB = *p.MemoryMiB; return nil }, false},
 		{"kernel", p.Kernel != nil, func(vm *model.VM) error { setKernel(vm, *p.Kernel); return nil }, false},
 		{"hostname", p.Hostname != nil, func(vm *model.VM) error { vm.Spec.Hostname = firstOf(*p.Hostname, vm.Name); return nil }, false},
+		{"disk", p.DiskBytes != nil, func(vm *model.VM) error { return setDisk(vm, *p.DiskBytes) }, true},
+		{"work", p.WorkBytes != nil, func(vm *model.VM) error { return setWork(vm, *p.WorkBytes) }, true},
 		{"restart", p.Restart != nil, func(vm *model.VM) error { return setRestart(vm, *p.Restart) }, true},
 		{"ttl", p.TTLSeconds != nil, func(vm *model.VM) error { vm.Spec.Policy.TTLSeconds = *p.TTLSeconds; return nil }, true},
 		{"idle-timeout", p.IdleSeconds != nil, func(vm *model.VM) error { vm.Spec.Policy.IdleSeconds = *p.IdleSeconds; return nil }, true},
@@ -40,6 +43,7 @@ func settings(p rpc.VMSetParams) []setting {
 //	1 guard    something is asked for, and the kernel can be had     kernels/<name>
 //	2 apply    the settings, and the spec is checked as a whole
 //	3 record   row
+//	4 grow     disks of a VM that runs
 func (s *Service) SetVM(ctx context.Context, p rpc.VMSetParams, report model.Report) (model.VMChange, error) {
 	return operation.Do(ctx, s.cfg.Ops, "vm.set", p.Name, report, func(ctx context.Context, op *operation.Op) (model.VMChange, error) {
 		vm, unlock, err := s.lockNamed(ctx, p.Name)
@@ -58,7 +62,7 @@ func (s *Service) SetVM(ctx context.Context, p rpc.VMSetParams, report model.Rep
 				return model.VMChange{}, err
 			}
 		}
-		return s.set(ctx, vm, asked)
+		return s.set(ctx, op, vm, p, asked)
 	})
 }
 
@@ -73,7 +77,7 @@ func askedSettings(p rpc.VMSetParams) []setting {
 }
 
 // set needs the VM's lock.
-func (s *Service) set(ctx context.Context, vm model.VM, asked []setting) (model.VMChange, error) {
+func (s *Service) set(ctx context.Context, op *operation.Op, vm model.VM, p rpc.VMSetParams, asked []setting) (model.VMChange, error) {
 	l, err := s.running(ctx, vm)
 	if err != nil {
 		return model.VMChange{}, err
@@ -96,9 +100,13 @@ func (s *Service) set(ctx context.Context, vm model.VM, asked []setting) (model.
 	if l != nil && vm.Spec.Policy.TTLSeconds == 0 && vm.Spec.Policy.IdleSeconds == 0 {
 		s.expire(ctx, changed, l) // until now there was nothing to watch
 	}
+	var late []string
+	if l != nil {
+		late = s.growDisks(ctx, op, changed, l, p) // 4
+	}
 	change := model.VMChange{VM: changed, Now: []string{}, Later: []string{}}
 	for _, st := range asked {
-		if st.live || l == nil {
+		if l == nil || st.live && !slices.Contains(late, st.name) {
 			change.Now = append(change.Now, st.name)
 		} else {
 			change.Later = append(change.Later, st.name)

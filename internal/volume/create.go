@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"banger/internal/disk"
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/rpc"
 )
@@ -55,11 +56,17 @@ func (s *Service) CreateVolume(ctx context.Context, p rpc.VolumeCreateParams) (m
 }
 
 func (s *Service) fill(ctx context.Context, v model.Volume) error {
+	if err := failpoint.Hit(ctx, "volume.create/intended"); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(v.Dir, 0o700); err != nil {
 		return err
 	}
 	label := v.Name[:min(len(v.Name), 16)]
 	if err := disk.MakeExt4(ctx, diskOf(v), disk.Ext4Options{SizeBytes: v.SizeBytes, Label: label}); err != nil {
+		return err
+	}
+	if err := failpoint.Hit(ctx, "volume.create/made"); err != nil {
 		return err
 	}
 	_, err := s.cfg.Store.UpdateVolume(ctx, v.ID, func(v *model.Volume) error {

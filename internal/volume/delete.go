@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/rpc"
 )
@@ -38,6 +39,9 @@ func (s *Service) DeleteVolume(ctx context.Context, p rpc.NameParams) (model.Vol
 	}
 	if err != nil {
 		return v, errors.Join(err, s.reinstate(ctx, v))
+	}
+	if err := failpoint.Hit(ctx, "volume.delete/intended"); err != nil {
+		return v, err
 	}
 	return v, s.remove(ctx, v) // 3
 }

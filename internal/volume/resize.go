@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"banger/internal/disk"
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/rpc"
 	"banger/internal/vmm"
@@ -33,6 +34,9 @@ func (s *Service) ResizeVolume(ctx context.Context, p rpc.VolumeResizeParams) (m
 			WithHint("volumes only grow; for a smaller one make another")
 	}
 	if err := disk.Grow(diskOf(v), vmm.Raw, p.SizeBytes); err != nil { // 2
+		return v, err
+	}
+	if err := failpoint.Hit(ctx, "volume.resize/grown"); err != nil {
 		return v, err
 	}
 	if _, err := s.cfg.Store.UpdateVolume(ctx, v.ID, func(v *model.Volume) error { // 3

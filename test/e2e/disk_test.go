@@ -20,15 +20,15 @@ func TestDisks(t *testing.T) {
 	if before := kib("/root"); before > 64<<10 {
 		t.Errorf("the work disk has %d KiB, want nearly 64 MiB", before)
 	}
-	h.ok(t, "vm", "resize", "disks", "--work", "256M", "--disk", "2G")
+	h.ok(t, "vm", "set", "disks", "--work", "256M", "--disk", "2G")
 	if work, root := kib("/root"), kib("/"); work < 220<<10 || root < 1800<<10 {
 		t.Errorf("after growing, the disks have %d and %d KiB, want nearly 256 MiB and 2 GiB", work, root)
 	}
-	if r := h.try(t, "vm", "resize", "disks", "--disk", "1G"); r.code == 0 || !strings.Contains(r.stderr, "shrink") {
+	if r := h.try(t, "vm", "set", "disks", "--disk", "1G"); r.code == 0 || !strings.Contains(r.stderr, "shrink") {
 		t.Errorf("shrinking: want a refusal, got %s", r)
 	}
 	h.ok(t, "vm", "reset", "--force", "disks")
-	h.ok(t, "vm", "resize", "disks", "--work", "400M")
+	h.ok(t, "vm", "set", "disks", "--work", "400M")
 	if got := h.guest(t, "disks", "cat /root/file; ls /etc/file 2>/dev/null || true"); got != "kept" {
 		t.Errorf("after a reset: %q, want the file of the work disk alone", got)
 	}

@@ -86,7 +86,7 @@ func online(point string) bool { return strings.HasPrefix(point, "kernel.pull/")
 func TestKilledAtEachFailPoint(t *testing.T) {
 	h := newHome(t)
 	clean := h.traces()
-	all := append(scenarios(), kernelPulls()...)
+	all := slices.Concat(scenarios(), diskScenarios(), kernelPulls())
 	leaks, killed := 0, 0
 	for _, point := range failpoint.Names() {
 		if online(point) && !shared.full {
@@ -141,7 +141,7 @@ func TestErrorAtEachFailPoint(t *testing.T) {
 	h := newHome(t)
 	clean := h.traces()
 	failed := 0
-	for _, s := range scenarios() {
+	for _, s := range append(scenarios(), diskScenarios()...) {
 		points := slices.DeleteFunc(failpoint.Names(), func(p string) bool { return !s.has(p) || silent(p) })
 		if len(points) == 0 || s.extra != "" {
 			continue
@@ -163,7 +163,7 @@ func TestErrorAtEachFailPoint(t *testing.T) {
 // silent are places whose error is logged and not returned: their operation
 // goes on, or there is nobody to tell.
 func silent(point string) bool {
-	return strings.HasPrefix(point, "vm.watch/") || strings.Contains(point, ".recover/") || point == "vm.run/ended"
+	return strings.HasPrefix(point, "vm.watch/") || strings.Contains(point, ".recover/") || point == "vm.run/ended" || point == "volume.release/asked"
 }
 
 // untilDone repeats the scenario until it succeeds and returns how often it

@@ -75,7 +75,7 @@ func (h *home) files() (found []string) {
 		rel, _ := filepath.Rel(h.dir, path)
 		switch {
 		case strings.HasPrefix(rel, "state/banger.db"), rel == "log", strings.HasPrefix(rel, "cache/oci"), rel == "cache/kvm.json":
-		case d.IsDir() && (filepath.Base(path) == "vms" || filepath.Base(path) == "vm"):
+		case d.IsDir() && (filepath.Base(path) == "vms" || filepath.Base(path) == "vm" || filepath.Base(path) == "volumes"):
 		default:
 			found = append(found, rel)
 		}
@@ -108,6 +108,8 @@ func (h *home) clear() {
 	for _, name := range h.vmNames() {
 		h.must(gone(h.deleteVM(name)))
 	}
+	_, err := h.PruneVolumes(h.t.Context(), rpc.VolumePruneParams{})
+	h.must(err)
 	tr := h.traces()
 	for _, name := range tr.Images {
 		if name != "app" {
