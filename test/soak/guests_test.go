@@ -2,6 +2,7 @@ package soak
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -93,7 +94,7 @@ func (h *home) gaps(name string) (missing int) {
 	last := 0
 	for {
 		line, err := console.ReadString('\n')
-		if err == io.EOF { // and a line that is not whole yet
+		if errors.Is(err, io.EOF) { // and a line that is not whole yet
 			break
 		}
 		var n int
