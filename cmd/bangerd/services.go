@@ -54,11 +54,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		events:  event.New(paths.Events(), log),
 	}
 	s.operations = operation.New(operation.Config{Store: db, Log: log, Begun: s.events.Operation, Ended: s.operationEnded})
-	agent, err := beside("banger-agent")
-	if err != nil {
-		return nil, err
-	}
-	if err := s.openKernels(set, db, agent); err != nil {
+	if err := s.openKernels(set); err != nil {
 		return nil, err
 	}
 	cache, err := imagepull.OpenCache(paths.OCI())
@@ -96,6 +92,31 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 	return s, nil
 }
 
+// openKernels makes the kernel service, and what boots kernels to test them.
+func (s *services) openKernels(set settings) error {
+	paths := set.paths
+	agent, err := beside("banger-agent")
+	if err != nil {
+		return err
+	}
+	s.tester = kernelboot.New(kernelboot.Config{
+		Driver: s.driver, AgentPath: agent, Dir: paths.KernelTests(), RunDir: paths.KernelTestRuns(), BootTimeout: set.bootTimeout,
+	})
+	s.kernels, err = kernelcat.New(kernelcat.Config{
+		Paths:      paths,
+		Store:      s.db,
+		Operations: s.operations,
+		Packages:   apt.New(apt.Config{Dir: paths.Apt(), Arch: runtime.GOARCH}),
+		AgentPath:  agent,
+		CatalogDir: paths.KernelCatalog(),
+		Registry:   set.kernelRegistry,
+		Artifacts:  artifact.NewClient(),
+		Tester:     s.tester,
+		Users:      kernelUsers(s.db),
+	})
+	return err
+}
+
 // quotaOf takes the bounds that were set.
 func quotaOf(c config.VM) (q vm.Quota) {
 	if c.Memory < config.NoQuota {
@@ -105,27 +126,6 @@ func quotaOf(c config.VM) (q vm.Quota) {
 		q.DiskBytes = int64(c.Disk)
 	}
 	return q
-}
-
-// openKernels makes the kernel service and what boots kernels for it.
-func (s *services) openKernels(set settings, db *store.Store, agent string) (err error) {
-	paths := set.paths
-	s.tester = kernelboot.New(kernelboot.Config{
-		Driver: s.driver, AgentPath: agent, Dir: paths.KernelTests(), RunDir: paths.KernelTestRuns(), BootTimeout: set.bootTimeout,
-	})
-	s.kernels, err = kernelcat.New(kernelcat.Config{
-		Paths:      paths,
-		Store:      db,
-		Operations: s.operations,
-		Packages:   apt.New(apt.Config{Dir: paths.Apt(), Arch: runtime.GOARCH}),
-		AgentPath:  agent,
-		CatalogDir: paths.KernelCatalog(),
-		Registry:   set.kernelRegistry,
-		Artifacts:  artifact.NewClient(),
-		Tester:     s.tester,
-		Users:      kernelUsers(db),
-	})
-	return err
 }
 
 // parts are the services as the daemon wants them, and the order in which

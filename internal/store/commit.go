@@ -53,7 +53,7 @@ func (c *committer) commit(ctx context.Context, fn func(ctx context.Context, tx 
 	c.leading = true
 	c.mu.Unlock()
 	if lead || !<-w.done {
-		c.lead()
+		c.lead() //nolint:contextcheck // the batch is many callers', and outlives each
 	}
 	return w.err
 }

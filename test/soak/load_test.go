@@ -192,7 +192,11 @@ func TestParallelLifecycles(t *testing.T) {
 	}
 	group.Wait()
 	total := 0
-	steps.Range(func(_, n any) bool { total += n.(int); return true })
+	steps.Range(func(_, n any) bool {
+		count, _ := n.(int)
+		total += count
+		return true
+	})
 	wrong := 0
 	for _, c := range clients {
 		if err := c.check(); err != nil {
