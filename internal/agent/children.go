@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -65,7 +66,7 @@ func (c *children) start(p program, files []uintptr, sys *syscall.SysProcAttr) (
 	c.starting++
 	c.mu.Unlock()
 
-	pid, err := syscall.ForkExec(p.path, p.argv, &syscall.ProcAttr{Dir: p.dir, Env: p.env, Files: files, Sys: sys})
+	pid, err := c.forkExec(p, &syscall.ProcAttr{Dir: p.dir, Env: p.env, Files: files, Sys: sys})
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -79,6 +80,19 @@ func (c *children) start(p program, files []uintptr, sys *syscall.SysProcAttr) (
 		clear(c.early)
 	}
 	return ch, err
+}
+
+// forkExec is syscall.ForkExec, from a thread with the timer slack that Linux
+// gives to processes: as init, this one may have that of calmSysmon.
+func (c *children) forkExec(p program, attr *syscall.ProcAttr) (int, error) {
+	if c.init {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		if err := unix.Prctl(unix.PR_SET_TIMERSLACK, usualSlack, 0, 0, 0); err != nil {
+			return 0, err
+		}
+	}
+	return syscall.ForkExec(p.path, p.argv, attr)
 }
 
 // adopt makes ch one to wait for; it may be dead already.

@@ -13,15 +13,18 @@ import (
 // woken, in nanoseconds: a tick at 250 Hz.
 const sysmonSlack = "4000000"
 
+// usualSlack is what processes have (init/init_task.c, timer_slack_ns).
+const usualSlack = 50_000
+
 // calmSysmon lets the thread with which Go's runtime watches over the others
 // (sysmon, in runtime/proc.go) be woken late. While anything runs it sleeps
 // 20 us at a time; on an emulated processor those timer interrupts and context
 // switches cost more than all that the agent does for a command. With slack it
 // is woken by the ticks, which come anyway.
 //
-// The slack (proc(5), timerslack_ns) is that of this thread alone: it starts
-// no processes, which would inherit it. When the thread cannot be told for
-// sure, all stays as it is.
+// The slack (proc(5), timerslack_ns) is that of this thread and of threads that
+// it starts for the runtime; processes are started without (forkExec). When the
+// thread cannot be told for sure, all stays as it is.
 func calmSysmon() error {
 	for range sysmonTries {
 		tid, err := sysmon()

@@ -37,7 +37,7 @@ func TestGuestMountsSamples(t *testing.T) {
 	h.vm(t, "mounts", "busybox", args...)
 	for name, want := range counts {
 		at := "/samples/" + name
-		got := h.guest(t, "mounts", fmt.Sprintf("find %s -xdev | wc -l; find %s -xdev -type f -exec cat {} + | wc -c >/dev/null; echo x >%s/new && rm %s/new", at, at, at, at))
+		got := h.guest(t, "mounts", fmt.Sprintf("find %s -xdev -print0 | tr -cd '\\0' | wc -c; find %s -xdev -type f -exec cat {} + | wc -c >/dev/null; echo x >%s/new && rm %s/new", at, at, at, at))
 		if want++; strings.TrimSpace(got) != fmt.Sprint(want+1) { // and lost+found, and the root itself
 			t.Errorf("%s: the guest finds %s names, want %d", name, got, want+1)
 		}
@@ -83,7 +83,7 @@ func samples() map[string]func(add func(tar.Header, string)) {
 				h.PAXRecords = map[string]string{"SCHILY.xattr.user.x": strings.Repeat("v", i*17), "SCHILY.xattr.user.y": "y"}
 				add(h, strings.Repeat("\x00", i*1000)+"end")
 				add(tar.Header{Name: fmt.Sprintf("link%d", i), Typeflag: tar.TypeSymlink, Linkname: strings.Repeat("t", 1+i*20)}, "")
-				add(tar.Header{Name: fmt.Sprintf("dev%d", i), Typeflag: tar.TypeChar, Devmajor: int64(i * 20), Devminor: int64(i * 5000)}, "")
+				add(tar.Header{Name: fmt.Sprintf("dev%d", i), Typeflag: tar.TypeChar, Devmajor: int64(1 + i*20), Devminor: int64(i * 5000)}, "")
 				add(tar.Header{Name: fmt.Sprintf("fifo%d", i), Typeflag: tar.TypeFifo}, "")
 			}
 		},
