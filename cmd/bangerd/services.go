@@ -10,6 +10,7 @@ import (
 	"banger/internal/daemon"
 	"banger/internal/image"
 	"banger/internal/imagepull"
+	"banger/internal/imagepush"
 	"banger/internal/kernelcat"
 	"banger/internal/kernelcat/apt"
 	"banger/internal/kernelcat/artifact"
@@ -69,6 +70,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Operations: s.operations,
 		Puller:     imagepull.New(imagepull.Config{Cache: cache}),
 		Cache:      cache,
+		Registry:   &imagepush.Registry{Transport: imagepull.NewTransport()},
 		Kernels:    s.kernels,
 		Users:      imageUsers(db),
 		Version:    version,

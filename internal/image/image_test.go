@@ -79,6 +79,21 @@ func (m *memory) DeleteImage(_ context.Context, id string) error {
 	return nil
 }
 
+func (m *memory) UpdateImage(_ context.Context, img model.Image) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.failing(); err != nil {
+		return err
+	}
+	for i := range m.rows {
+		if m.rows[i].ID == img.ID {
+			m.rows[i] = img
+			return nil
+		}
+	}
+	return model.Errorf(model.CodeNotFound, "no image %q", img.Name)
+}
+
 func (m *memory) SaveOperations(context.Context, []model.Operation, int) error { return nil }
 func (m *memory) Operations(context.Context) ([]model.Operation, error)        { return nil, nil }
 func (m *memory) InterruptOperations(context.Context, time.Time) (int, error)  { return 0, nil }
@@ -156,7 +171,8 @@ func newRig(t *testing.T, change func(*image.Config)) *rig {
 	return r
 }
 
-// onDisk returns the paths below the images directory; ids are "ID".
+// onDisk returns the paths below the images directory; ids are "ID". The mark
+// of what has had a row is left out.
 func (r *rig) onDisk(t *testing.T) []string {
 	t.Helper()
 	found := []string{}
@@ -165,7 +181,7 @@ func (r *rig) onDisk(t *testing.T) []string {
 			return nil
 		}
 		rel, _ := filepath.Rel(r.cfg.Dir, path)
-		if len(rel) >= 16 {
+		if len(rel) >= 16 && filepath.Base(rel) != model.RecordedFile {
 			found = append(found, "ID"+rel[16:])
 		}
 		return err

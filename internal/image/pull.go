@@ -150,6 +150,9 @@ func (s *Service) stage(ctx context.Context, op *operation.Op, plan pullPlan, re
 	}
 	img := s.describe(plan, resolved, built, staging.Final, id)
 	img.Kernel, img.Boot = kernel, boot
+	if img.Digest, err = imagemgr.RootfsDigest(ctx, staging.Path(model.RootfsFile)); err != nil {
+		return model.Image{}, err
+	}
 	op.Stage("publish")
 	if err := writeMetadata(staging.Path(model.ImageFile), img); err != nil {
 		return model.Image{}, err
@@ -167,6 +170,7 @@ func (s *Service) stage(ctx context.Context, op *operation.Op, plan pullPlan, re
 	if err := s.cfg.Store.InsertImage(ctx, img); err != nil {
 		return model.Image{}, err
 	}
+	s.markRecorded(img)
 	return img, nil
 }
 

@@ -151,7 +151,11 @@ func (c *Client) ShowVM(ctx context.Context, p NameParams) (model.VM, error) {
 
 // LogsVM implements API.
 func (c *Client) LogsVM(ctx context.Context, p VMLogsParams, w io.Writer) error {
-	const verb = "vm.logs"
+	return c.receive(ctx, "vm.logs", p, w)
+}
+
+// receive calls an operation that answers with bytes and writes them to w.
+func (c *Client) receive(ctx context.Context, verb string, p any, w io.Writer) error {
 	resp, err := c.post(ctx, verb, p, "application/octet-stream")
 	if err != nil {
 		return err

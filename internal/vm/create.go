@@ -179,7 +179,7 @@ func (s *Service) cloneRoot(ctx context.Context, vm model.VM, img model.Image) (
 	if err != nil {
 		return "", err
 	}
-	clone, err := disk.Clone(ctx, filepath.Join(img.Dir, model.RootfsFile), vm.Dir, disk.Options{
+	clone, err := disk.Clone(ctx, img.RootfsPath(), vm.Dir, disk.Options{
 		SizeBytes:    vm.Spec.DiskBytes,
 		AllowOverlay: driver.features.Overlays,
 	})

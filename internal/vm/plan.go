@@ -144,7 +144,7 @@ func rootDisk(vm model.VM, img model.Image) vmm.Disk {
 	if vm.RootClone == "overlay" {
 		return vmm.Disk{
 			Path: filepath.Join(vm.Dir, model.RootQcowFile), Format: vmm.Qcow2,
-			Backing: filepath.Join(img.Dir, model.RootfsFile),
+			Backing: img.RootfsPath(),
 		}
 	}
 	return vmm.Disk{Path: filepath.Join(vm.Dir, model.RootRawFile), Format: vmm.Raw}
