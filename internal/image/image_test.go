@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"banger/internal/image"
+	"banger/internal/imagemgr"
 	"banger/internal/imagepull"
 	"banger/internal/model"
 	"banger/internal/operation"
@@ -224,8 +225,12 @@ func TestPullImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(r.cfg.Dir, img.ID)
+	digest, err := imagemgr.RootfsDigest(t.Context(), filepath.Join(dir, model.RootfsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := model.Image{
-		ID: img.ID, Name: "debian-bookworm", Managed: true, Dir: dir, SizeBytes: 1 << 30, UsedBytes: 6,
+		ID: img.ID, Name: "debian-bookworm", Digest: digest, Managed: true, Dir: dir, SizeBytes: 1 << 30, UsedBytes: 6,
 		Boot:   model.BootFiles{Kernel: dir + "/vmlinux", Initrd: dir + "/initrd", Modules: dir + "/modules"},
 		Config: model.ImageConfig{Cmd: []string{"sh"}},
 		Source: model.ImageSource{Reference: "debian:bookworm", Kind: "registry", ManifestDigest: "sha256:1",

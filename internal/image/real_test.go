@@ -38,10 +38,7 @@ func TestPullWithRealParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRig(t, func(c *image.Config) {
-		c.Puller, c.Cache = imagepull.New(imagepull.Config{Cache: cache}), cache
-		c.Registry = &imagepush.Registry{Transport: imagepull.NewTransport()}
-	})
+	r := newRig(t, func(c *image.Config) { c.Puller = imagepull.New(imagepull.Config{Cache: cache}) })
 	boot := bootSet(t)
 	img, err := r.PullImage(context.Background(), rpc.ImagePullParams{
 		Ref: "tar:" + dir + "/root.tar", KernelPath: boot.Kernel, InitrdPath: boot.Initrd, ModulesDir: boot.Modules,

@@ -48,13 +48,13 @@ func (r *Registry) Push(ctx context.Context, tag name.Tag, img *Image, report mo
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	updates, watched := make(chan v1.Update, 64), make(chan struct{})
+	updates, written, watched := make(chan v1.Update, 64), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(watched)
-		watch(updates, cancel, img.Digest, report)
+		watch(written, updates, cancel, img.Digest, report)
 	}()
 	err = remote.Write(tag, core, append(r.options(ctx), remote.WithProgress(updates))...)
-	close(updates) // Write has waited for those who send
+	close(written)
 	<-watched
 	if err != nil {
 		return registryError(ctx, tag.RegistryStr(), err)
@@ -83,15 +83,19 @@ func (r *Registry) options(ctx context.Context) []remote.Option {
 	}
 }
 
-// watch passes progress on, and ends the push when there is none.
-func watch(updates <-chan v1.Update, cancel context.CancelCauseFunc, id string, report model.Report) {
+// watch passes progress on until all is written, and ends the push when there
+// is none. It takes updates even then: whoever sends them would wait forever.
+func watch(written <-chan struct{}, updates <-chan v1.Update, cancel context.CancelCauseFunc, id string, report model.Report) {
 	timer := time.NewTimer(stall)
 	defer timer.Stop()
 	for {
 		select {
+		case <-written:
+			return
 		case u, open := <-updates:
-			if !open {
-				return
+			if !open { // the library does so when it has begun to write
+				updates = nil
+				continue
 			}
 			timer.Reset(stall)
 			report(model.Progress{Item: &model.ItemProgress{ID: id[:min(len(id), len("sha256:")+12)], Current: u.Complete, Total: u.Total}})
