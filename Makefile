@@ -31,10 +31,10 @@ RACE      ?=
 TESTFLAGS ?=
 GOTEST    := go test $(if $(RACE),-race) $(TESTFLAGS)
 
-.PHONY: help setup build test test-unit test-e2e lint lint-go lint-shell fmt images demo bench bench-image install uninstall clean
+.PHONY: help setup build test test-unit test-e2e test-kernel-build fuzz soak lint lint-go lint-shell fmt images demo bench bench-image install uninstall clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## install the packages that building, running and testing need
 	@scripts/setup.sh test
@@ -54,6 +54,16 @@ test-unit: setup ## run the tests that start no guest
 
 test-e2e: setup build images ## run the end-to-end tests: real images, real guests
 	BANGER_E2E=1 $(GOTEST) -count=1 -timeout 15m ./test/e2e
+
+fuzz: ## feed the readers of untrusted input with random changes (FUZZTIME: for how long each)
+	@scripts/fuzz.sh
+
+soak: build images ## kill, fail and load the daemon; write build/bench/soak.json (BANGER_SOAK=short: the form for every change)
+	BANGER_SOAK=$${BANGER_SOAK:-full} go test -count=1 -v -timeout 60m ./test/soak
+
+test-kernel-build: build ## build a kernel from source and compare its boot with the default one's (JOBS=N)
+	@scripts/setup.sh run kernel
+	@scripts/test-kernel-build.sh $(or $(JOBS),1)
 
 images: ## make the end-to-end tests' images in build/images/ (once)
 	@scripts/setup.sh test
@@ -78,9 +88,10 @@ demo: ## set up, build and run a sandbox: the whole way in one command
 bench: setup build images ## measure against the bars and write build/bench/bench.json
 	go run ./test/bench
 
-bench-image: setup ## compare pulls with skopeo, umoci and mke2fs; write build/bench/bench-image.json
+bench-image: setup build ## compare pulls with those of other tools; write build/bench/bench-image.json
 	@test/benchimage/make.sh build/images/bench
-	go build -o build/bench/benchimage ./test/benchimage
+	go build -o build/bench/ ./test/benchimage
+	CGO_ENABLED=0 GOBIN=$(CURDIR)/build/bench go -C tools/bench install tool
 	build/bench/benchimage build/images/bench
 
 install: build ## install into $(DESTDIR)$(PREFIX)

@@ -3,17 +3,19 @@
 # It looks first and does nothing when all is there; root is asked for only
 # to install.
 #
-# usage: scripts/setup.sh run|test|lint...
+# usage: scripts/setup.sh run|test|kernel|lint...
 #   run   what a sandbox needs on its host
 #   test  the same, and what the tests make images and registries with
+#   kernel  what `banger kernel build` needs
 #   race  a C compiler, for go test -race
 #   lint  shellcheck
 set -euo pipefail
 
 readonly go_needed=1.26
 readonly run_packages=(qemu-system-x86 mmdebstrap uidmap debian-archive-keyring ca-certificates)
-readonly test_packages=("${run_packages[@]}" qemu-utils e2fsprogs umoci skopeo docker-registry attr libcap2-bin
-	busybox-static iproute2)
+readonly test_packages=("${run_packages[@]}" qemu-utils e2fsprogs umoci skopeo docker-registry podman attr libcap2-bin
+	busybox-static iproute2 make gcc flex bison bc rpm)
+readonly kernel_packages=(build-essential flex bison bc libelf-dev libssl-dev)
 readonly race_packages=(gcc libc6-dev)
 readonly lint_packages=(shellcheck)
 
@@ -28,9 +30,10 @@ packages_of() {
 	case $1 in
 	run) printf '%s\n' "${run_packages[@]}" ;;
 	test) printf '%s\n' "${test_packages[@]}" ;;
+	kernel) printf '%s\n' "${kernel_packages[@]}" ;;
 	race) printf '%s\n' "${race_packages[@]}" ;;
 	lint) printf '%s\n' "${lint_packages[@]}" ;;
-	*) die "no group of packages is called '$1'" "usage: scripts/setup.sh run|test|race|lint..." ;;
+	*) die "no group of packages is called '$1'" "usage: scripts/setup.sh run|test|kernel|race|lint..." ;;
 	esac
 }
 
@@ -96,7 +99,7 @@ check_go() {
 }
 
 main() {
-	(($# > 0)) || die "which packages?" "usage: scripts/setup.sh run|test|race|lint..."
+	(($# > 0)) || die "which packages?" "usage: scripts/setup.sh run|test|kernel|race|lint..."
 	check_go
 	local group package wanted=""
 	for group; do

@@ -1,12 +1,15 @@
-// Command banger-agent is /init of a guest's initramfs.
+// Command banger-agent is /init of a guest's initramfs. As "banger-agent
+// probe" it tells, inside of a guest made for that, what the kernel can do.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 
 	"banger/internal/agent"
+	"banger/internal/probe"
 )
 
 // Set by the linker.
@@ -17,6 +20,12 @@ var (
 )
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == "probe" {
+		if err := json.NewEncoder(os.Stdout).Encode(probe.All()); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
 	if os.Getpid() != 1 {
 		fmt.Println("banger-agent", version, commit, buildTime)
 		fmt.Fprintln(os.Stderr, "banger-agent runs as /init of a guest; nothing is to be done here")

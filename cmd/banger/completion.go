@@ -70,6 +70,11 @@ func kernelNames(ctx context.Context, api rpc.API) ([]string, error) {
 	return project(kernels, kernelName), err
 }
 
+func volumeNames(ctx context.Context, api rpc.API) ([]string, error) {
+	volumes, err := api.ListVolumes(ctx)
+	return project(volumes, volumeName), err
+}
+
 func catalogNames(ctx context.Context, api rpc.API) ([]string, error) {
 	kernels, err := api.ListCatalog(ctx)
 	return project(kernels, catalogName), err
@@ -84,6 +89,7 @@ func vmName(vm model.VM) string                { return vm.Name }
 func summaryName(vm model.VMSummary) string    { return vm.Name }
 func imageName(image model.Image) string       { return image.Name }
 func kernelName(kernel model.Kernel) string    { return kernel.Name }
+func volumeName(v model.Volume) string         { return v.Name }
 func catalogName(k model.CatalogKernel) string { return k.Name }
 func operationID(op model.Operation) string    { return op.ID }
 

@@ -2,10 +2,19 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 
 	"banger/internal/model"
 	"banger/internal/rpc"
 )
+
+func (d *fakeDaemon) Settings(context.Context) (model.Settings, error) {
+	return model.Settings{File: "/home/u/.config/banger/config.toml", Settings: []model.Setting{
+		{Key: "image.layers", Value: "512", Default: "512", Origin: model.OriginDefault, Doc: "layers of one image"},
+		{Key: "image.token_hosts", Origin: model.OriginDefault, Doc: "token servers"},
+	}}, nil
+}
 
 // fakeTree is what every image holds, odd names among it.
 func fakeTree() []model.TreeEntry {
@@ -26,6 +35,16 @@ func fakeTree() []model.TreeEntry {
 		}),
 		entry("/run/fifo", model.TypeFIFO, 0, nil),
 	}
+}
+
+// ImportImage makes an image whose source says how much input there was.
+func (d *fakeDaemon) ImportImage(ctx context.Context, p rpc.ImagePullParams, in io.Reader, report model.Report) (model.Image, error) {
+	n, err := io.Copy(io.Discard, in)
+	if err != nil {
+		return model.Image{}, err
+	}
+	p.Ref += fmt.Sprintf("@%d", n)
+	return d.PullImage(ctx, p, report)
 }
 
 func (d *fakeDaemon) TreeImage(ctx context.Context, p rpc.ImageTreeParams, visit func(model.TreeEntry) error) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -35,4 +36,16 @@ func (d *fakeDaemon) PruneKernels(ctx context.Context, p rpc.KernelPruneParams) 
 		pruned = append(pruned, k)
 	}
 	return pruned, err
+}
+
+func (d *fakeDaemon) BuildKernel(ctx context.Context, p rpc.KernelBuildParams, report model.Report) (model.Kernel, error) {
+	return d.ImportKernel(ctx, rpc.KernelImportParams{Name: cmp.Or(p.Name, p.Flavour, "tiny")}, report)
+}
+
+func (d *fakeDaemon) TestKernel(ctx context.Context, p rpc.KernelTestParams, _ model.Report) (model.Kernel, error) {
+	k, err := d.ShowKernel(ctx, rpc.NameParams{Name: cmp.Or(p.Name, "debian-12")})
+	k.Test = &model.KernelTest{At: epoch, Driver: "qemu", Accel: "tcg", BootMillis: 1234, Release: k.Version, Probes: []model.KernelProbe{
+		{Name: "virtio", Works: true, Detail: "virtio_blk virtio_console"}, {Name: "9p", Detail: "file system not known"},
+	}}
+	return k, err
 }

@@ -29,15 +29,17 @@ type fakeDaemon struct {
 	operations []model.Operation
 	console    map[string]string
 	created    int
+	looks      int // calls of StatsVMs
 	down       bool
 	// last parameters seen, for tests of flags
-	run  rpc.VMRunParams
-	exec rpc.VMExecParams
-	pull rpc.ImagePullParams
-	imp  rpc.KernelImportParams
-
-	kpull rpc.KernelPullParams
-	stop  rpc.VMStopParams
+	run    rpc.VMRunParams
+	exec   rpc.VMExecParams
+	pull   rpc.ImagePullParams
+	imp    rpc.KernelImportParams
+	kpull  rpc.KernelPullParams
+	stop   rpc.VMStopParams
+	set    rpc.VMSetParams
+	events rpc.EventsParams
 }
 
 func newFakeDaemon() *fakeDaemon {

@@ -87,6 +87,18 @@ func (d *fakeDaemon) RestartVM(_ context.Context, p rpc.VMStopParams, _ model.Re
 	return d.change(p.Name, model.VMRunning)
 }
 
+func (d *fakeDaemon) ResetVM(_ context.Context, p rpc.VMResetParams, _ model.Report) (model.VM, error) {
+	from := []model.VMState{model.VMStopped, model.VMFailed}
+	if p.Force {
+		from = nil
+	}
+	return d.change(p.Name, model.VMStopped, from...)
+}
+
+func (d *fakeDaemon) RebaseVM(ctx context.Context, p rpc.VMRebaseParams, report model.Report) (model.VM, error) {
+	return d.ResetVM(ctx, rpc.VMResetParams{Name: p.Name, Force: p.Force}, report)
+}
+
 func (d *fakeDaemon) DeleteVM(_ context.Context, p rpc.VMDeleteParams, _ model.Report) (model.VM, error) {
 	from := []model.VMState{model.VMStopped, model.VMFailed}
 	if p.Force {

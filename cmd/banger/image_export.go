@@ -45,7 +45,7 @@ func newImageExportCommand(a *app) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&opts.output, "output", "o", "", "`FILE` to write; - is standard output")
-	flags.StringVar(&opts.format, "format", "tar", "format of the archive: "+orList(formats))
+	flags.StringVar(&opts.format, "format", "tar", "`FORMAT` of the archive: "+orList(formats))
 	_ = cmd.RegisterFlagCompletionFunc("format", words(formats...))
 	return cmd
 }
@@ -84,7 +84,7 @@ func runImageExport(ctx context.Context, a *app, opts *imageExportOptions, name 
 func writeWhole(path string, write func(io.Writer) error) (int64, error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".banger-*")
 	if err != nil {
-		return 0, model.Errorf(model.CodeInvalid, "making a file beside %s: %w", path, err)
+		return 0, model.Errorf(model.CodeNotFound, "making a file beside %s: %w", path, err)
 	}
 	defer os.Remove(f.Name()) // gone already when all went well
 	err = write(f)

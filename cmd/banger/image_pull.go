@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"io"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"banger/internal/model"
 	"banger/internal/rpc"
 )
 
@@ -64,17 +66,28 @@ func newImagePullCommand(a *app) *cobra.Command {
 			"  oci:/DIR[:TAG]               OCI image layout\n" +
 			"  oci-archive:/FILE[:TAG]      the same in a tar archive\n" +
 			"  docker-archive:/FILE[:TAG]   what docker save writes\n" +
-			"  tar:/FILE                    a root filesystem in a tar archive (plain, gzip, zstd)\n" +
-			"  dir:/DIR                     a root filesystem in a directory",
+			"  tar:/FILE                    a root filesystem in a tar archive\n" +
+			"  archive:/FILE[:TAG]          one of these three: its content tells which\n" +
+			"  dir:/DIR                     a root filesystem in a directory\n" +
+			"  docker-daemon:NAME           an image of the docker that runs on that host\n" +
+			"  podman:NAME                  the same of podman\n\n" +
+			"Archives may be compressed with gzip or zstd. '-' is an archive on standard input, of\n" +
+			"any of the three kinds; 'tar:-' and the like say which.",
 		Example: "  banger image pull debian:bookworm\n" +
 			"  banger image pull --name base --size 8G docker.io/library/debian:bookworm\n" +
 			"  banger image pull --kernel-path ./vmlinux --modules-dir ./modules alpine\n" +
-			"  banger image pull dir:/srv/rootfs",
+			"  banger image pull dir:/srv/rootfs\n" +
+			"  docker save app | banger image pull --name app -",
 		Args: wantArgs(1, 1, "REF"),
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			return runImagePull(ctx, a, opts, args)
+			return runImagePull(ctx, a, opts, "banger image pull", args[0])
 		}),
 	}
+	opts.add(cmd, a)
+	return cmd
+}
+
+func (opts *imagePullOptions) add(cmd *cobra.Command, a *app) {
 	flags := cmd.Flags()
 	flags.StringVar(&opts.name, "name", "", "`NAME` of the image; default: derived from REF")
 	flags.StringVar(&opts.kernel, "kernel", "", "`KERNEL` to boot; default: the catalog's")
@@ -82,18 +95,20 @@ func newImagePullCommand(a *app) *cobra.Command {
 	flags.Var(&opts.size, "size", "size of the filesystem; default: what the image needs and a quarter, at least 1GiB")
 	flags.StringVar(&opts.platform, "platform", "", "`OS/ARCH[/VARIANT]` to pull; default: this host's")
 	_ = cmd.RegisterFlagCompletionFunc("kernel", a.names(catalogNames, false))
-	return cmd
 }
 
-func runImagePull(ctx context.Context, a *app, opts *imagePullOptions, args []string) error {
-	const path = "banger image pull"
+// runImagePull pulls ref for the command at path.
+func runImagePull(ctx context.Context, a *app, opts *imagePullOptions, path, ref string) error {
 	if err := opts.boot.check(path, opts.kernel); err != nil {
 		return err
 	}
 	if err := opts.boot.resolve(a); err != nil {
 		return err
 	}
-	ref, err := a.absoluteRef(args[0])
+	if isStream(ref) && isTerminal(a.stdin) {
+		return usageError(path, "standard input is a terminal: an archive is wanted")
+	}
+	ref, err := a.absoluteRef(ref)
 	if err != nil {
 		return err
 	}
@@ -102,7 +117,7 @@ func runImagePull(ctx context.Context, a *app, opts *imagePullOptions, args []st
 		return err
 	}
 	bar := a.newProgress(true)
-	image, err := api.PullImage(ctx, rpc.ImagePullParams{
+	image, err := pullOrImport(ctx, api, a.stdin, rpc.ImagePullParams{
 		Ref: ref, Name: opts.name, KernelRef: opts.kernel,
 		KernelPath: opts.boot.kernel, InitrdPath: opts.boot.initrd, ModulesDir: opts.boot.modules,
 		SizeBytes: int64(opts.size), Platform: opts.platform,
@@ -112,4 +127,12 @@ func runImagePull(ctx context.Context, a *app, opts *imagePullOptions, args []st
 		return err
 	}
 	return showName(a, image, image.Name)
+}
+
+// pullOrImport sends standard input to the daemon when it is what is meant.
+func pullOrImport(ctx context.Context, api rpc.API, in io.Reader, p rpc.ImagePullParams, report model.Report) (model.Image, error) {
+	if isStream(p.Ref) {
+		return api.ImportImage(ctx, p, in, report)
+	}
+	return api.PullImage(ctx, p, report)
 }

@@ -32,9 +32,9 @@ func newRootCommand(a *app) *cobra.Command {
 
 	addGroup(root, "vm", "VMs (the same below 'banger vm'):", vmVerbs(a)...)
 	addGroup(root, "nouns", "Nouns:",
-		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newOperationCommand(a), newSystemCommand(a))
+		newVMCommand(a), newImageCommand(a), newKernelCommand(a), newVolumeCommand(a), newOperationCommand(a), newConfigCommand(a), newSystemCommand(a))
 	addGroup(root, "self", "About banger:",
-		newVersionCommand(a), newCompletionCommand(a), newExitCodesTopic(), newDocsCommand(a))
+		newDoctorCommand(a), newVersionCommand(a), newEventsCommand(a), newCompletionCommand(a), newExitCodesTopic(), newDocsCommand(a))
 	return root
 }
 
@@ -66,6 +66,10 @@ func vmVerbs(a *app) []*cobra.Command {
 		newVMKillCommand(a), newVMRestartCommand(a), newVMDeleteCommand(a), newVMListCommand(a),
 		newVMShowCommand(a), newVMLogsCommand(a), newVMExecCommand(a),
 		newVMCommitCommand(a),
+		newVMResetCommand(a), newVMRebaseCommand(a),
+		newVMPauseCommand(a), newVMResumeCommand(a), newVMWaitCommand(a), newVMSetCommand(a),
+		newVMRenameCommand(a), newVMPruneCommand(a), newVMStatsCommand(a), newVMTopCommand(a),
+		newVMHealthCommand(a), newVMConsoleCommand(a), newVMPortsCommand(a),
 	}
 }
 
@@ -75,7 +79,7 @@ func newVMCommand(a *app) *cobra.Command {
 
 func newImageCommand(a *app) *cobra.Command {
 	return newNoun("image", "images", "pull and keep images", "  banger image list", []*cobra.Command{
-		newImagePullCommand(a), newImageListCommand(a), newImageShowCommand(a), newImageDiffCommand(a),
+		newImagePullCommand(a), newImageImportCommand(a), newImageListCommand(a), newImageShowCommand(a), newImageDiffCommand(a),
 		newImageHistoryCommand(a), newImageRegisterCommand(a), newImagePromoteCommand(a), newImageTagCommand(a),
 		newImageVerifyCommand(a), newImageExportCommand(a), newImagePushCommand(a),
 		newImageDeleteCommand(a), newImagePruneCommand(a),
@@ -87,7 +91,14 @@ func newKernelCommand(a *app) *cobra.Command {
 	return newNoun("kernel", "kernels", "pull and keep kernels", "  banger kernel list --available", []*cobra.Command{
 		newKernelListCommand(a), newKernelPullCommand(a), newKernelImportCommand(a),
 		newKernelShowCommand(a), newKernelDefaultCommand(a), newKernelPushCommand(a), newKernelDeleteCommand(a),
-		newKernelPruneCommand(a),
+		newKernelPruneCommand(a), newKernelBuildCommand(a), newKernelTestCommand(a),
+	})
+}
+
+func newVolumeCommand(a *app) *cobra.Command {
+	return newNoun("volume", "volumes", "keep disks that VMs mount", "  banger volume list", []*cobra.Command{
+		newVolumeCreateCommand(a), newVolumeListCommand(a), newVolumeShowCommand(a),
+		newVolumeDeleteCommand(a), newVolumePruneCommand(a), newVolumeResizeCommand(a),
 	})
 }
 
@@ -100,7 +111,8 @@ func newOperationCommand(a *app) *cobra.Command {
 
 func newSystemCommand(a *app) *cobra.Command {
 	return newNoun("system", "", "look at the daemon and end it", "  banger system version", []*cobra.Command{
-		newVersionCommand(a), newSystemShutdownCommand(a),
+		newVersionCommand(a), newEventsCommand(a), newSystemCheckCommand(a), newSystemDFCommand(a), newSystemPruneCommand(a),
+		newSystemShutdownCommand(a),
 	})
 }
 

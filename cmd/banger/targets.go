@@ -21,9 +21,14 @@ func each[T any](ctx context.Context, a *app, bar progress, names []string, do f
 	if err != nil {
 		return nil, err
 	}
+	return workOn(ctx, a, api, bar, names, atOnce, do)
+}
+
+// workOn is each with a daemon that was connected to, limit names at a time.
+func workOn[T any](ctx context.Context, a *app, api rpc.API, bar progress, names []string, limit int, do func(context.Context, rpc.API, string) (T, error)) ([]T, error) {
 	values, errs := make([]T, len(names)), make([]error, len(names))
 	var group errgroup.Group
-	group.SetLimit(atOnce)
+	group.SetLimit(limit)
 	for i, name := range names {
 		group.Go(func() error {
 			values[i], errs[i] = do(ctx, api, name)

@@ -80,7 +80,7 @@ func dockerWord(name string) string {
 		return "image pull"
 	case "rmi":
 		return "image delete"
-	case "attach", "shell", "ssh":
+	case "shell", "ssh":
 		return "exec -it VM -- sh"
 	default:
 		return ""

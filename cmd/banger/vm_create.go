@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"sync"
 
 	"github.com/spf13/cobra"
+
+	"banger/internal/model"
 )
 
 // createOptions are the flags of create.
@@ -49,10 +52,42 @@ func runVMCreate(ctx context.Context, a *app, cmd *cobra.Command, opts *createOp
 		return err
 	}
 	bar := a.newProgress(true)
-	vm, err := api.CreateVM(ctx, p, bar.report)
+	var stages stageTimes
+	vm, err := api.CreateVM(ctx, p, func(r model.Progress) {
+		stages.add(r)
+		bar.report(r)
+	})
 	bar.finish()
 	if err != nil {
 		return err
 	}
-	return showName(a, vm, vm.Name)
+	return showName(a, createdVM{vm, stages.all()}, vm.Name)
+}
+
+// createdVM is the answer of 'banger create --json'.
+type createdVM struct {
+	model.VM
+	Stages []model.Stage `json:"stages"`
+}
+
+// stageTimes collects the stages of a call as they end, those of calls within
+// it too.
+type stageTimes struct {
+	mu    sync.Mutex
+	ended []model.Stage
+}
+
+func (s *stageTimes) add(r model.Progress) {
+	if r.Stage == "" || !r.Done {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = append(s.ended, model.Stage{Name: r.Stage, Millis: r.Millis, Done: true})
+}
+
+func (s *stageTimes) all() []model.Stage {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]model.Stage{}, s.ended...)
 }

@@ -22,6 +22,8 @@ type vmFlags struct {
 	hostname     string
 	cpus         int
 	memory, disk sizeValue
+	work         workFlags
+	volumes      []string
 	kernel       string
 	driver       string
 	network      model.NetworkMode
@@ -42,6 +44,8 @@ func (f *vmFlags) add(a *app, cmd *cobra.Command) {
 	flags.VarP(countValue{&f.cpus, 1, maxCPUs, "count"}, "cpus", "c", "number of CPUs")
 	flags.VarP(&f.memory, "memory", "m", "memory, such as 512M or 2G")
 	flags.Var(&f.disk, "disk", "size of the root disk, such as 10G; default: the image's own")
+	f.work.add(flags)
+	flags.StringArrayVarP(&f.volumes, "volume", "v", nil, "mount a volume: `NAME:/PATH[:ro]`")
 	flags.StringVar(&f.kernel, "kernel", "", "`KERNEL` to boot; default: the image's")
 	enumFlag(flags, &f.driver, "driver", "what runs the VM; default: the best that works here", "qemu", "firecracker")
 	enumFlag(flags, &f.network, "network", "what the VM may reach", string(model.NetNone), string(model.NetUser))
@@ -73,12 +77,16 @@ func (f *vmFlags) params(a *app, cmd *cobra.Command, image string) (rpc.VMCreate
 	if err != nil {
 		return rpc.VMCreateParams{}, err
 	}
+	if err := f.check(a, cmd); err != nil {
+		return rpc.VMCreateParams{}, err
+	}
 	p := rpc.VMCreateParams{
 		Image:      image,
 		Name:       f.name,
 		CPUs:       f.cpus,
 		MemoryMiB:  int(f.memory / mib),
 		DiskBytes:  int64(f.disk),
+		WorkBytes:  f.work.bytes(),
 		Kernel:     f.kernel,
 		Driver:     f.driver,
 		Network:    f.network,
@@ -90,9 +98,6 @@ func (f *vmFlags) params(a *app, cmd *cobra.Command, image string) (rpc.VMCreate
 		Platform:   f.platform,
 		Policy:     f.policy.value,
 	}
-	if err := f.check(cmd); err != nil {
-		return p, err
-	}
 	if f.entrypoint != "" {
 		p.Entrypoint = []string{f.entrypoint}
 	}
@@ -100,13 +105,19 @@ func (f *vmFlags) params(a *app, cmd *cobra.Command, image string) (rpc.VMCreate
 	if p.Labels, err = parseLabels(f.labels); err != nil {
 		return p, err
 	}
+	if p.Volumes, err = parseMounts(f.volumes); err != nil {
+		return p, err
+	}
 	p.Env, err = a.readEnv(f.process.envFiles, f.process.env)
 	return p, err
 }
 
 // check finds what the flags alone show to be wrong, before a daemon is asked.
-func (f *vmFlags) check(cmd *cobra.Command) error {
+func (f *vmFlags) check(a *app, cmd *cobra.Command) error {
 	path := cmd.CommandPath()
+	if err := f.work.check(a, path); err != nil {
+		return err
+	}
 	switch {
 	case f.memory%mib != 0 || f.memory > maxMemory:
 		return usageError(path, "--memory %s: must be whole MiB, at most %s", f.memory.String(), formatSize(maxMemory))

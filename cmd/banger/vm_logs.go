@@ -14,6 +14,8 @@ import (
 type logsOptions struct {
 	follow bool
 	tail   int
+	daemon bool
+	since  string
 }
 
 // vmLog is the answer of 'banger logs --json'.
@@ -30,7 +32,7 @@ func newVMLogsCommand(a *app) *cobra.Command {
 		Short: "print the console of a VM",
 		Long: "Prints what the guest wrote to its console. On a terminal sequences that would do\n" +
 			"more than set colours are left out; elsewhere every byte is printed.",
-		Example:           "  banger logs dev\n  banger logs -f --tail 20 dev",
+		Example:           "  banger logs dev\n  banger logs --daemon --since 1h dev\n  banger logs -f --tail 20 dev",
 		Args:              wantArgs(1, 1, "VM"),
 		ValidArgsFunction: a.names(vmNames, false),
 		RunE: a.action(func(ctx context.Context, args []string) error {
@@ -39,10 +41,18 @@ func newVMLogsCommand(a *app) *cobra.Command {
 	}
 	cmd.Flags().BoolVarP(&opts.follow, "follow", "f", false, "go on until the VM stops")
 	cmd.Flags().VarP(countValue{&opts.tail, 1, 1_000_000, "lines"}, "tail", "n", "print the last lines only")
+	cmd.Flags().BoolVar(&opts.daemon, "daemon", false, "print what happened to the VM, with times, in place of its console")
+	cmd.Flags().StringVar(&opts.since, "since", "", "with --daemon: begin that `TIME` ago (90s, 24h) or at that time")
 	return cmd
 }
 
 func runVMLogs(ctx context.Context, a *app, opts *logsOptions, args []string) error {
+	if opts.since != "" && !opts.daemon {
+		return usageError("banger logs", "--since needs --daemon: a console's lines have no times")
+	}
+	if opts.daemon {
+		return runVMHistory(ctx, a, opts, args[0])
+	}
 	if opts.follow && a.flags.json {
 		return usageError("banger logs", "--json and --follow exclude each other")
 	}
@@ -63,6 +73,29 @@ func runVMLogs(ctx context.Context, a *app, opts *logsOptions, args []string) er
 		return &reported{code: exitCanceled} // Ctrl-C is how following ends
 	}
 	return err
+}
+
+// runVMHistory prints the events of a VM.
+func runVMHistory(ctx context.Context, a *app, opts *logsOptions, name string) error {
+	api, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	vm, err := api.ShowVM(ctx, rpc.NameParams{Name: name})
+	if err != nil {
+		return err
+	}
+	p := rpc.EventsParams{Filters: []string{"noun=" + model.EventVM, "id=" + vm.ID}, Tail: opts.tail, Follow: opts.follow}
+	switch {
+	case opts.since != "":
+		p.Since, err = model.ParseSince(opts.since, a.now())
+	case opts.follow && opts.tail == 0:
+		p.Since = vm.CreatedAt
+	}
+	if err != nil {
+		return err
+	}
+	return a.printEvents(ctx, api, p)
 }
 
 func printLog(ctx context.Context, a *app, api rpc.API, p rpc.VMLogsParams) error {

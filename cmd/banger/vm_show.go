@@ -51,12 +51,15 @@ func vmFacts(vm model.VM) []fact {
 		{"cpus", positive(spec.CPUs)},
 		{"memory", positiveSize(int64(spec.MemoryMiB) * mib)},
 		{"disk", positiveSize(spec.DiskBytes)},
+		{"work disk", workDisk(spec.Work)},
+		{"volumes", mountList(spec.Volumes)},
 		{"kernel", firstOf(run.Kernel, spec.Kernel)},
 		{"guest kernel", run.Guest.Kernel},
 		{"network", string(spec.Network)},
 		{"hostname", spec.Hostname},
 		{"driver", strings.TrimSpace(firstOf(run.Driver, spec.Driver) + " " + run.Accel)},
 		{"pid", positive(run.Process.PID)},
+		{"limits", run.Limits},
 		{"entrypoint", quoteArgs(spec.Config.Entrypoint)},
 		{"command", quoteArgs(spec.Config.Cmd)},
 		{"working dir", spec.Config.WorkingDir},
@@ -86,6 +89,13 @@ func restartText(vm model.VM) string {
 }
 
 func seconds(n int64) string { return (*secondsValue)(&n).String() }
+
+func workDisk(w *model.WorkDisk) string {
+	if w == nil {
+		return ""
+	}
+	return formatSize(w.SizeBytes) + " at " + w.Path
+}
 
 func positive(n int) string {
 	if n <= 0 {

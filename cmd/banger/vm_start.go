@@ -10,22 +10,23 @@ import (
 )
 
 func newVMStartCommand(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:               "start VM...",
-		Short:             "boot VMs",
-		Long:              "Boots VMs and returns when each answers.",
-		Example:           "  banger start dev\n  banger start a b c",
-		Args:              many("VM"),
-		ValidArgsFunction: a.names(vmNames, true),
+	targets := &vmTargets{}
+	cmd := &cobra.Command{
+		Use:     "start VM...",
+		Short:   "boot VMs",
+		Long:    "Boots VMs and returns when each answers.",
+		Example: "  banger start dev\n  banger start a b c",
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			return runVMStart(ctx, a, args)
+			return runVMStart(ctx, a, targets, args)
 		}),
 	}
+	targets.add(a, cmd, model.VMStopped, model.VMFailed)
+	return cmd
 }
 
-func runVMStart(ctx context.Context, a *app, args []string) error {
+func runVMStart(ctx context.Context, a *app, targets *vmTargets, args []string) error {
 	bar := a.newProgress(true)
-	vms, err := each(ctx, a, bar, args, func(ctx context.Context, api rpc.API, name string) (model.VM, error) {
+	vms, err := eachVM(ctx, a, bar, targets, args, func(ctx context.Context, api rpc.API, name string) (model.VM, error) {
 		return api.StartVM(ctx, rpc.NameParams{Name: name}, bar.report)
 	})
 	return showNames(a, vms, vmName, err)

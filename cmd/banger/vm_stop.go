@@ -15,6 +15,7 @@ const maxGrace = 3600
 
 // stopOptions are the flags of stop and restart.
 type stopOptions struct {
+	targets vmTargets
 	timeout int
 	isSet   func() bool
 }
@@ -36,23 +37,22 @@ func (o *stopOptions) params(name string) rpc.VMStopParams {
 func newVMStopCommand(a *app) *cobra.Command {
 	opts := &stopOptions{}
 	cmd := &cobra.Command{
-		Use:               "stop [flags] VM...",
-		Short:             "power VMs off",
-		Long:              "Asks the guests to power off; what is still up after the timeout is killed.",
-		Example:           "  banger stop dev\n  banger stop -t 30 a b c",
-		Args:              many("VM"),
-		ValidArgsFunction: a.names(vmNames, true),
+		Use:     "stop [flags] VM...",
+		Short:   "power VMs off",
+		Long:    "Asks the guests to power off; what is still up after the timeout is killed.",
+		Example: "  banger stop dev\n  banger stop -t 30 a b c\n  banger stop --filter label=ci",
 		RunE: a.action(func(ctx context.Context, args []string) error {
 			return runVMStop(ctx, a, opts, args)
 		}),
 	}
 	opts.add(cmd.Flags())
+	opts.targets.add(a, cmd, model.VMStarting, model.VMRunning, model.VMPaused, model.VMStopping)
 	return cmd
 }
 
 func runVMStop(ctx context.Context, a *app, opts *stopOptions, args []string) error {
 	bar := a.newProgress(true)
-	vms, err := each(ctx, a, bar, args, func(ctx context.Context, api rpc.API, name string) (model.VM, error) {
+	vms, err := eachVM(ctx, a, bar, &opts.targets, args, func(ctx context.Context, api rpc.API, name string) (model.VM, error) {
 		return api.StopVM(ctx, opts.params(name), bar.report)
 	})
 	return showNames(a, vms, vmName, err)

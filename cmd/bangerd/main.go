@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 
+	"banger/internal/config"
 	"banger/internal/model"
 	"banger/internal/vmm/kvm"
 )
@@ -24,6 +26,7 @@ var (
 
 func main() {
 	kvm.MaybeProbeChild()
+	limitMemory(os.Getenv)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -48,11 +51,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return fail(stderr, err, 2)
 	}
+	if opts.config, opts.told, err = config.Load(opts.paths.ConfigFile(), os.Getenv); err != nil {
+		ready.failed(err)
+		return fail(stderr, err, 2)
+	}
 	if err := serve(ctx, opts.settings, stderr, ready.ok); err != nil {
 		ready.failed(err)
 		return fail(stderr, err, 1)
 	}
 	return 0
+}
+
+// softMemory is from how much memory on the collector of garbage runs more
+// often, in place of letting the heap double: a pull of an image of very many
+// files stays below 256 MiB so.
+const softMemory = 192 << 20
+
+// limitMemory sets the soft limit, unless GOMEMLIMIT does.
+func limitMemory(getenv func(string) string) {
+	if getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(softMemory)
+	}
 }
 
 func fail(stderr io.Writer, err error, code int) int {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"banger/internal/config"
 	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/vmm/qemu"
@@ -22,8 +23,10 @@ type options struct {
 // settings are what a user may decide about a daemon.
 type settings struct {
 	paths          model.Paths
-	accel          qemu.Accel     // "": KVM where it can run kernels, else TCG
-	kernelRegistry string         // HOST[/PREFIX] that the catalog's artifacts are in; "": none
+	accel          qemu.Accel // "": KVM where it can run kernels, else TCG
+	kernelRegistry string     // HOST[/PREFIX] that the catalog's artifacts are in; "": none
+	config         config.Config
+	told           model.Settings // of config, for those who ask
 	bootTimeout    time.Duration  // of one try to boot; 0: the VM service's own
 	failpoints     *failpoint.Set // nil but in tests
 }

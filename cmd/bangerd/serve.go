@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
+	"time"
 
 	"github.com/gofrs/flock"
 
@@ -31,7 +34,7 @@ const memoryLimit = 256 << 20
 //	listen  the socket
 //	serve   recovery, ready, calls
 func serve(ctx context.Context, set settings, logTo io.Writer, ready func()) (err error) {
-	paths, log := set.paths, slog.New(slog.NewTextHandler(logTo, nil))
+	paths, log := set.paths, slog.New(slog.NewTextHandler(boundLog(logTo, set.paths.DaemonLog(), maxLog), nil))
 	debug.SetMemoryLimit(memoryLimit)
 	if set.failpoints != nil {
 		log.Warn("BANGER_FAILPOINTS is set: this daemon fails where a test wants it to")
@@ -60,7 +63,7 @@ func serve(ctx context.Context, set settings, logTo io.Writer, ready func()) (er
 	var probing sync.WaitGroup
 	defer probing.Wait()
 	defer cancel()
-	return daemon.New(svc.parts(paths, log)).Serve(ctx, l, func() {
+	return daemon.New(svc.parts(set, log)).Serve(ctx, l, func() {
 		log.Info("ready", "socket", paths.Socket(), "version", version, "pid", os.Getpid())
 		ready()
 		probing.Go(func() { svc.accel.find(ctx, svc.driver) })
@@ -75,12 +78,16 @@ func lock(paths model.Paths) (unlock func() error, err error) {
 		}
 	}
 	fl := flock.New(paths.DaemonLock(), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
-	locked, err := fl.TryLock()
+	locked, err := tryLock(fl)
 	if err != nil {
 		return nil, model.Errorf(model.CodeInternal, "locking %s: %w", paths.DaemonLock(), err)
 	}
 	if !locked {
-		return nil, model.Errorf(model.CodeConflict, "another bangerd%s uses %s", holder(paths.DaemonLock()), paths.State).
+		who := ""
+		if pid := holder(paths.DaemonLock()); pid != 0 {
+			who = fmt.Sprintf(" (pid %d)", pid)
+		}
+		return nil, model.Errorf(model.CodeConflict, "another bangerd%s uses %s", who, paths.State).
 			WithHint("`banger system shutdown` ends it, VMs go on; or set BANGER_HOME to another directory")
 	}
 	// For people: the lock is what counts.
@@ -88,11 +95,29 @@ func lock(paths model.Paths) (unlock func() error, err error) {
 	return fl.Unlock, nil
 }
 
-// holder reads who wrote the lock file, when that is a number.
-func holder(path string) string {
-	text, err := os.ReadFile(path)
-	if pid, bad := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && bad == nil && len(text) < 20 {
-		return " (pid " + strconv.Itoa(pid) + ")"
+// inheritedLimit is how long a child of a killed daemon may hold its lock: it
+// has a copy between fork and exec.
+const inheritedLimit = 2 * time.Second
+
+// tryLock locks the file unless a daemon that lives holds it.
+func tryLock(fl *flock.Flock) (bool, error) {
+	for begun := time.Now(); ; time.Sleep(time.Millisecond) {
+		locked, err := fl.TryLock()
+		if locked || err != nil || time.Since(begun) > inheritedLimit {
+			return locked, err
+		}
+		if pid := holder(fl.Path()); pid == 0 || syscall.Kill(pid, 0) == nil {
+			return false, nil
+		}
 	}
-	return ""
+}
+
+// holder reads who wrote the lock file; 0 when it does not say.
+func holder(path string) int {
+	text, err := os.ReadFile(path)
+	pid, bad := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || bad != nil || pid < 1 {
+		return 0
+	}
+	return pid
 }

@@ -7,10 +7,15 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"banger/internal/cgroup"
+	"banger/internal/config"
 	"banger/internal/daemon"
+	"banger/internal/doctor"
+	"banger/internal/event"
 	"banger/internal/image"
 	"banger/internal/imagepull"
 	"banger/internal/imagepush"
+	"banger/internal/kernelboot"
 	"banger/internal/kernelcat"
 	"banger/internal/kernelcat/apt"
 	"banger/internal/kernelcat/artifact"
@@ -20,44 +25,41 @@ import (
 	"banger/internal/vm"
 	"banger/internal/vmm"
 	"banger/internal/vmm/qemu"
+	"banger/internal/volume"
 )
 
 // services are the parts of the daemon that this program opens.
 type services struct {
 	operations *operation.Service
 	kernels    *kernelcat.Service
+	tester     *kernelboot.Tester
 	images     *image.Service
 	vms        *vm.Service
+	volumes    *volume.Service
+	db         *store.Store
 	driver     vmm.Driver
 	accel      *accelerator
 	trimmer    *daemon.Trimmer
+	events     *event.Log
+	health     *doctor.Service
 }
 
 // openServices makes the services, each of what it needs of the others.
 func openServices(set settings, db *store.Store, log *slog.Logger) (*services, error) {
 	paths := set.paths
 	s := &services{
+		db:      db,
 		driver:  qemu.New(qemu.Config{Accel: set.accel, ProbeCache: paths.KVMVerdict()}),
 		accel:   &accelerator{},
 		trimmer: &daemon.Trimmer{},
+		events:  event.New(paths.Events(), log),
 	}
-	s.operations = operation.New(operation.Config{Store: db, Log: log, Ended: s.trimmer.Ended})
+	s.operations = operation.New(operation.Config{Store: db, Log: log, Begun: s.events.Operation, Ended: s.operationEnded})
 	agent, err := beside("banger-agent")
 	if err != nil {
 		return nil, err
 	}
-	s.kernels, err = kernelcat.New(kernelcat.Config{
-		Paths:      paths,
-		Store:      db,
-		Operations: s.operations,
-		Packages:   apt.New(apt.Config{Dir: paths.Apt(), Arch: runtime.GOARCH}),
-		AgentPath:  agent,
-		CatalogDir: paths.KernelCatalog(),
-		Registry:   set.kernelRegistry,
-		Artifacts:  artifact.NewClient(),
-		Users:      kernelUsers(db),
-	})
-	if err != nil {
+	if err := s.openKernels(set, db, agent); err != nil {
 		return nil, err
 	}
 	cache, err := imagepull.OpenCache(paths.OCI())
@@ -68,7 +70,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Dir:        paths.Images(),
 		Store:      db,
 		Operations: s.operations,
-		Puller:     imagepull.New(imagepull.Config{Cache: cache}),
+		Puller:     imagepull.New(pullConfig(set.config.Image, cache)),
 		Cache:      cache,
 		Registry:   &imagepush.Registry{Transport: imagepull.NewTransport()},
 		Kernels:    s.kernels,
@@ -76,35 +78,80 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Version:    version,
 		Log:        log,
 	})
+	s.volumes = volume.New(volume.Config{Dir: paths.Volumes(), Store: db, Operations: s.operations, Log: log})
 	s.vms = vm.New(vm.Config{
 		Paths:   paths,
 		Store:   db,
 		Images:  s.images,
 		Kernels: s.kernels,
+		Volumes: db,
 		Ops:     s.operations,
+		Events:  s.events,
 		Drivers: []vmm.Driver{s.driver},
 		Log:     log,
 
 		BootTimeout: set.bootTimeout,
+		Limits:      cgroup.Find(),
+		Quota:       quotaOf(set.config.VM),
 	})
+	s.health = doctor.New(doctor.Config{Paths: paths, Store: db, VMs: s.vms, Driver: s.driver, Running: s.operations.Running})
 	return s, nil
+}
+
+// quotaOf takes the bounds that were set.
+func quotaOf(c config.VM) (q vm.Quota) {
+	if c.Memory < config.NoQuota {
+		q.MemoryMiB = int(c.Memory >> 20)
+	}
+	if c.Disk < config.NoQuota {
+		q.DiskBytes = int64(c.Disk)
+	}
+	return q
+}
+
+// openKernels makes the kernel service and what boots kernels for it.
+func (s *services) openKernels(set settings, db *store.Store, agent string) (err error) {
+	paths := set.paths
+	s.tester = kernelboot.New(kernelboot.Config{
+		Driver: s.driver, AgentPath: agent, Dir: paths.KernelTests(), RunDir: paths.KernelTestRuns(), BootTimeout: set.bootTimeout,
+	})
+	s.kernels, err = kernelcat.New(kernelcat.Config{
+		Paths:      paths,
+		Store:      db,
+		Operations: s.operations,
+		Packages:   apt.New(apt.Config{Dir: paths.Apt(), Arch: runtime.GOARCH}),
+		AgentPath:  agent,
+		CatalogDir: paths.KernelCatalog(),
+		Registry:   set.kernelRegistry,
+		Artifacts:  artifact.NewClient(),
+		Tester:     s.tester,
+		Users:      kernelUsers(db),
+	})
+	return err
 }
 
 // parts are the services as the daemon wants them, and the order in which
 // they recover: what a VM is made of before the VMs.
-func (s *services) parts(paths model.Paths, log *slog.Logger) daemon.Parts {
+func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 	return daemon.Parts{
 		Images:     s.images,
 		Kernels:    s.kernels,
 		VMs:        s.vms,
+		Volumes:    s.volumes,
 		Operations: s.operations,
-		Version:    versionInfo(paths),
+		Events:     s.events,
+		Health:     s.health,
+		Version:    versionInfo(set.paths),
+		Settings:   set.told,
 		Accel:      s.accel.known,
 		Recovery: []daemon.RecoveryStep{
 			{What: "operations", Do: s.operations.Recover},
+			{What: "kernel tests", Do: s.tester.Recover},
 			{What: "kernels", Do: s.kernels.Recover},
 			{What: "images", Do: s.images.Recover},
+			{What: "volumes", Do: s.volumes.Recover},
 			{What: "VMs", Do: s.vms.Recover},
+			{What: "volumes of VMs", Do: s.db.ReleaseIdleVolumes},
 		},
 		LetGo: s.vms.LetGo,
 		Log:   log,
@@ -115,6 +162,13 @@ func (s *services) parts(paths model.Paths, log *slog.Logger) daemon.Parts {
 func (s *services) close() {
 	s.vms.Close()
 	s.trimmer.Close()
+	_ = s.events.Close() // each event is written when it happens
+}
+
+// operationEnded is called after each operation.
+func (s *services) operationEnded(op model.Operation) {
+	s.trimmer.Ended(op)
+	s.events.Operation(op)
 }
 
 // beside returns the path of a program in the directory of this one.

@@ -40,7 +40,8 @@ func usersOf(kernel string, isDefault bool, images []model.Image, vms []model.VM
 		if asks == "" {
 			asks = byID[v.ImageID].Kernel
 		}
-		if asks == kernel || v.Runtime.Kernel == kernel || isDefault && asks == "" && !own {
+		fallsBack := v.FallbackKernel != nil && *v.FallbackKernel == kernel
+		if asks == kernel || fallsBack || v.Runtime.Kernel == kernel || isDefault && asks == "" && !own {
 			users = append(users, "VM "+v.Name)
 		}
 	}

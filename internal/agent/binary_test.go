@@ -18,6 +18,7 @@ const maxBinary = 8 << 20
 const dependencies = `banger/cmd/banger-agent
 banger/internal/agent
 banger/internal/model
+banger/internal/probe
 banger/internal/wire
 github.com/hashicorp/yamux
 golang.org/x/sys/unix

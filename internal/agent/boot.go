@@ -60,6 +60,7 @@ func Boot(ctx context.Context, version string) error {
 	server := NewServer(Options{
 		Version:   version,
 		Configure: g.configure,
+		Grow:      g.growDisk,
 		Shutdown:  g.shutdown,
 		Prepare:   g.prepare,
 		Marks:     g.marksSoFar,
@@ -80,7 +81,8 @@ func Boot(ctx context.Context, version string) error {
 type guest struct {
 	mu     sync.Mutex
 	marks  []wire.Mark
-	cgroup *os.File // that processes start in; nil: none
+	disks  []mountedDisk // in the order of mounting
+	cgroup *os.File      // that processes start in; nil: none
 }
 
 func (g *guest) mark(name string) {
@@ -166,6 +168,7 @@ func (g *guest) prepare(attr *syscall.SysProcAttr) {
 }
 
 func (g *guest) shutdown() {
+	g.unmountDisks()
 	if err := switchOff(); err != nil {
 		logError(fmt.Errorf("switching off: %w", err))
 	}

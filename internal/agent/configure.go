@@ -18,6 +18,7 @@ import (
 //	root     disk mounted, grown if asked
 //	enter    it becomes /
 //	mounts   /run, /dev/pts, /dev/shm, ..., control groups
+//	disks    those beside the root
 //	limit    of tasks, so that the agent always has some
 //	name     of the host
 //	network  loopback and the card
@@ -31,9 +32,10 @@ func (g *guest) configure(ctx context.Context, cfg wire.Config) error {
 	}{
 		{"random", "adding entropy", func() error { return addEntropy(cfg.Entropy) }},
 		{"clock", "setting the clock", func() error { return setClock(cfg.Time) }},
-		{"root", "mounting the root filesystem", func() error { return mountRoot(ctx, cfg.Root) }},
+		{"root", "mounting the root filesystem", func() error { return g.mountRoot(ctx, cfg.Root) }},
 		{"enter", "entering the root filesystem", enterRoot},
 		{"mounts", "mounting system directories", mountRest},
+		{"disks", "mounting disks", func() error { return g.mountDisks(ctx, cfg.Mounts) }},
 		{"limit", "limiting processes", g.limitProcesses},
 		{"name", "setting the host name", func() error { return unix.Sethostname([]byte(cfg.Hostname)) }},
 		{"network", "configuring the network", func() error { return configureNetwork(cfg.Network) }},

@@ -26,8 +26,14 @@ func (s *Server) serveControl(ctx context.Context, stream net.Conn, req *wire.Re
 		resp.Hello = s.hello()
 	case req.Op == wire.OpConfigure && req.Config != nil:
 		err = s.configure(ctx, *req.Config)
+	case req.Op == wire.OpStatus:
+		resp.Status, err = status()
+	case req.Op == wire.OpPorts:
+		resp.Ports, err = listening()
 	case req.Op == wire.OpShutdown && req.Shutdown != nil:
 		return s.shutdown(stream, req.Shutdown.Grace())
+	case req.Op == wire.OpGrow && req.Grow != nil:
+		err = s.grow(ctx, *req.Grow)
 	default:
 		err = model.Errorf(model.CodeUnsupported, "the agent has no call %.40q", req.Op)
 	}
@@ -80,6 +86,23 @@ func (s *Server) configure(ctx context.Context, cfg wire.Config) error {
 	defer s.mu.Unlock()
 	s.configured = complete
 	return nil
+}
+
+// grow grows a filesystem of a guest that is configured.
+func (s *Server) grow(ctx context.Context, g wire.Grow) error {
+	if err := g.Validate(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	ready := s.configured == complete
+	s.mu.Unlock()
+	if !ready {
+		return model.Errorf(model.CodeConflict, "the guest is not configured")
+	}
+	if s.opts.Grow == nil {
+		return nil
+	}
+	return s.opts.Grow(ctx, g)
 }
 
 // shutdown answers the host and then ends the guest. A second call changes

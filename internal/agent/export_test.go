@@ -7,7 +7,9 @@ var (
 	LookupAccount    = lookupAccount
 	WithoutSignature = withoutSignature
 	Blocks           = blocks
-	ThreadIn         = threadIn
+	TakeOver         = takeOver
+	Sysmon           = sysmon
+	ReadPorts        = readPorts
 )
 
 // NewAccount makes what LookupAccount returns.

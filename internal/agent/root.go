@@ -17,14 +17,15 @@ const (
 	devicePoll = time.Millisecond
 )
 
-// mountRoot mounts the root filesystem on newRoot.
-func mountRoot(ctx context.Context, root wire.RootFS) error {
+// mountRoot mounts the root filesystem on newRoot, which will be /.
+func (g *guest) mountRoot(ctx context.Context, root wire.RootFS) error {
 	if err := awaitDevice(ctx, root.Device); err != nil {
 		return err
 	}
 	if err := mount(root.Device, newRoot, root.FSType, 0, ""); err != nil {
 		return err
 	}
+	g.mounted(root.Device, "/")
 	if root.Grow {
 		return grow(root.Device, newRoot)
 	}

@@ -26,6 +26,8 @@ type Options struct {
 	// Configure does what the host asks for, once. No process is started
 	// before it has succeeded. nil: nothing needs doing.
 	Configure func(ctx context.Context, cfg wire.Config) error
+	// Grow makes the filesystem of a disk fill it. nil: nothing needs doing.
+	Grow func(ctx context.Context, g wire.Grow) error
 	// Shutdown switches the guest off. It is called once, when the processes
 	// are ended. nil: that was all.
 	Shutdown func()

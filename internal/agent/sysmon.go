@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -24,35 +23,42 @@ const sysmonSlack = "4000000"
 // no processes, which would inherit it. When the thread cannot be told for
 // sure, all stays as it is.
 func calmSysmon() error {
-	tid, err := threadIn(unix.SYS_NANOSLEEP)
-	if err != nil || tid == 0 {
-		return err
+	for range sysmonTries {
+		tid, err := sysmon()
+		if err != nil {
+			return err
+		}
+		if tid != 0 {
+			return os.WriteFile(fmt.Sprintf("/proc/%d/timerslack_ns", tid), []byte(sysmonSlack), 0)
+		}
 	}
-	return os.WriteFile(fmt.Sprintf("/proc/%d/timerslack_ns", tid), []byte(sysmonSlack), 0)
+	return nil
 }
 
-// threadIn returns the only thread of this process that is in that system
-// call, 0 when there is none or more than one.
-func threadIn(call int) (int, error) {
-	files, err := filepath.Glob("/proc/self/task/*/syscall")
+// sysmonTries is how often the thread is looked for: it is awake at times.
+const sysmonTries = 50
+
+// sysmon returns the watching thread, 0 when it does not sleep at the moment.
+// It is the first that the runtime starts, before any goroutine can ask for
+// one; and it is in nanosleep(2), where others are too, but not for long.
+func sysmon() (int, error) {
+	entries, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		return 0, err
 	}
-	found := 0
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return 0, err
-		}
-		if number, _, _ := bytes.Cut(text, []byte(" ")); string(number) != strconv.Itoa(call) {
-			continue
-		}
-		if found != 0 {
-			return 0, nil
-		}
-		if found, err = strconv.Atoi(filepath.Base(filepath.Dir(file))); err != nil {
-			return 0, err
+	first := 0
+	for _, e := range entries {
+		tid, err := strconv.Atoi(e.Name())
+		if err == nil && tid != os.Getpid() && (first == 0 || tid < first) {
+			first = tid
 		}
 	}
-	return found, nil
+	call, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", first))
+	if err != nil {
+		return 0, err
+	}
+	if number, _, _ := bytes.Cut(call, []byte(" ")); string(number) != strconv.Itoa(unix.SYS_NANOSLEEP) {
+		return 0, nil
+	}
+	return first, nil
 }

@@ -1,64 +1,40 @@
 package agent_test
 
 import (
-	"errors"
 	"os"
 	"runtime"
+	"strconv"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"banger/internal/agent"
 )
 
-// TestThreadIn looks for threads in a call that nobody else makes here.
-func TestThreadIn(t *testing.T) {
+// TestSysmon: while a goroutine computes, the watching thread sleeps and wakes,
+// and is always the same one, with many others about.
+func TestSysmon(t *testing.T) {
 	t.Parallel()
-	want := func(none bool) func() bool {
-		return func() bool {
-			tid, err := agent.ThreadIn(unix.SYS_PSELECT6)
-			if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ESRCH) { // a thread that ended meanwhile
-				t.Fatal(err)
-			}
-			return err == nil && (tid == 0) == none
-		}
+	stop := make(chan struct{})
+	defer close(stop)
+	for range 8 {
+		go func() {
+			runtime.LockOSThread() // a thread of its own, which ends with it
+			<-stop
+		}()
 	}
-	await(t, want(true))
-	first := selecting(t)
-	await(t, want(false))
-	second := selecting(t)
-	await(t, want(true)) // which of the two cannot be told
-	second()
-	await(t, want(false))
-	first()
-	await(t, want(true))
-}
-
-// selecting puts one thread into pselect6(2) until end is called.
-func selecting(t *testing.T) (end func()) {
-	t.Helper()
-	var ends [2]int
-	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
-		var set unix.FdSet
-		for {
-			set.Zero()
-			set.Set(ends[0])
-			limit := unix.NsecToTimeval(bootTime.Nanoseconds())
-			n, err := unix.Select(ends[0]+1, &set, nil, nil, &limit)
-			if n == 1 || err != nil && !errors.Is(err, unix.EINTR) {
-				return
-			}
+	found := map[int]int{}
+	await(t, func() bool {
+		tid, err := agent.Sysmon()
+		if err != nil {
+			t.Fatal(err)
 		}
-	}()
-	return func() {
-		_ = unix.Close(ends[1]) // end of file: readable
-		<-done
-		_ = unix.Close(ends[0])
+		if tid != 0 {
+			found[tid]++
+		}
+		return found[tid] > 20 && tid != 0
+	})
+	for tid := range found {
+		if _, err := os.Stat("/proc/self/task/" + strconv.Itoa(tid)); err != nil || len(found) != 1 || tid == os.Getpid() {
+			t.Errorf("threads %v, %v", found, err)
+		}
 	}
 }

@@ -22,8 +22,12 @@ type Parts struct {
 	Images     rpc.ImageAPI
 	Kernels    rpc.KernelAPI
 	VMs        rpc.VMAPI
+	Volumes    rpc.VolumeAPI
 	Operations *operation.Service
+	Events     rpc.EventAPI
+	Health     rpc.HealthAPI
 	Version    model.VersionInfo
+	Settings   model.Settings
 	Accel      func() string // what VMs run on, "" until it is known; may be nil
 	// Recovery is done in this order before the first call is answered.
 	Recovery []RecoveryStep
@@ -45,7 +49,10 @@ type Daemon struct {
 	rpc.ImageAPI
 	rpc.KernelAPI
 	rpc.VMAPI
+	rpc.VolumeAPI
 	rpc.OperationAPI
+	rpc.EventAPI
+	rpc.HealthAPI
 
 	parts Parts
 	stop  func() // closes stopped, once
@@ -61,7 +68,10 @@ func New(parts Parts) *Daemon {
 		ImageAPI:     parts.Images,
 		KernelAPI:    parts.Kernels,
 		VMAPI:        parts.VMs,
+		VolumeAPI:    parts.Volumes,
 		OperationAPI: parts.Operations,
+		EventAPI:     parts.Events,
+		HealthAPI:    parts.Health,
 		parts:        parts,
 		stop:         sync.OnceFunc(func() { close(stopped) }),
 		ended:        stopped,
@@ -76,6 +86,9 @@ func (d *Daemon) Version(context.Context) (model.VersionInfo, error) {
 	}
 	return info, nil
 }
+
+// Settings implements rpc.API.
+func (d *Daemon) Settings(context.Context) (model.Settings, error) { return d.parts.Settings, nil }
 
 // Shutdown implements rpc.API: Serve returns soon after.
 func (d *Daemon) Shutdown(context.Context) error {

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +23,9 @@ const (
 
 // Options say what a clone may be.
 type Options struct {
-	SizeBytes    int64 // of the disk; 0: the base's. Never less than it; rounded up to 4 KiB
-	AllowOverlay bool  // the driver takes qcow2
+	Name         string // of the file, without its extension; "": root
+	SizeBytes    int64  // of the disk; 0: the base's. Never less than it; rounded up to 4 KiB
+	AllowOverlay bool   // the driver takes qcow2
 }
 
 // Result is a clone.
@@ -35,19 +37,20 @@ type Result struct {
 
 // Clone makes a writable disk in dir with the content of base, a raw file
 // that must not change while the clone lives. It is named as in package
-// model. On error there is none.
+// model, unless the options say otherwise. On error there is none.
 func Clone(ctx context.Context, base, dir string, opt Options) (Result, error) {
 	size, err := sizeFor(base, opt.SizeBytes)
 	if err != nil {
 		return Result{}, err
 	}
-	raw := Result{filepath.Join(dir, model.RootRawFile), vmm.Raw, Reflink}
+	name := filepath.Join(dir, cmp.Or(opt.Name, "root"))
+	raw := Result{name + filepath.Ext(model.RootRawFile), vmm.Raw, Reflink}
 	err = writeWhole(raw.Path, func(f *os.File) error { return reflink(f, base, size) })
 	if err == nil || !cannotReflink(err) {
 		return raw, explain("cloning", base, err)
 	}
 	if opt.AllowOverlay {
-		over := Result{filepath.Join(dir, model.RootQcowFile), vmm.Qcow2, Overlay}
+		over := Result{name + filepath.Ext(model.RootQcowFile), vmm.Qcow2, Overlay}
 		err = writeWhole(over.Path, func(f *os.File) error { return writeOverlay(f, base, size) })
 		return over, explain("cloning", base, err)
 	}

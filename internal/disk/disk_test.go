@@ -168,6 +168,9 @@ func TestGrow(t *testing.T) {
 		if size := virtualSize(t, got); size != 3<<30+4096 {
 			t.Errorf("%s: %d bytes", got.Method, size)
 		}
+		if size, err := disk.Size(got.Path, got.Format); err != nil || size != 3<<30+4096 {
+			t.Errorf("%s: Size: %d, %v", got.Method, size, err)
+		}
 		if err := disk.Grow(got.Path, got.Format, 4<<20); model.CodeOf(err) != model.CodeInvalid {
 			t.Errorf("%s: shrinking: %v", got.Method, err)
 		}
@@ -204,6 +207,31 @@ func virtualSize(t *testing.T, d disk.Result) int64 {
 		t.Fatal(err)
 	}
 	return info.Size
+}
+
+// TestGrowAfterQemu: an overlay that QEMU has made larger, as it does under a
+// running guest, can be grown here afterwards.
+func TestGrowAfterQemu(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("qemu-img"); err != nil {
+		t.Skip("qemu-img is not installed")
+	}
+	got, err := disk.Clone(t.Context(), base(t), t.TempDir(), disk.Options{AllowOverlay: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Method == disk.Reflink {
+		t.Skip("this filesystem has reflinks: no overlay is made")
+	}
+	if out, err := exec.CommandContext(t.Context(), "qemu-img", "resize", got.Path, "5G").CombinedOutput(); err != nil {
+		t.Fatalf("qemu-img resize: %v\n%s", err, out)
+	}
+	if err := disk.Grow(got.Path, got.Format, 9<<30); err != nil {
+		t.Fatal(err)
+	}
+	if size := virtualSize(t, got); size != 9<<30 {
+		t.Errorf("%d bytes", size)
+	}
 }
 
 func TestGrowRefusesForeignFiles(t *testing.T) {

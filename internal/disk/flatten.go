@@ -50,7 +50,7 @@ func applyOverlay(ctx context.Context, f *os.File, path string) error {
 		return err
 	}
 	defer src.Close()
-	o, err := readOverlay(src)
+	o, err := openOverlay(src)
 	if err != nil {
 		return err
 	}
@@ -75,9 +75,9 @@ type overlay struct {
 	buf  []byte
 }
 
-// readOverlay reads the header of an overlay with the geometry that
+// openOverlay reads the header of an overlay with the geometry that
 // writeOverlay gives it.
-func readOverlay(f *os.File) (*overlay, error) {
+func openOverlay(f *os.File) (*overlay, error) {
 	h := make([]byte, headerLength)
 	if _, err := f.ReadAt(h, 0); err != nil {
 		return nil, fmt.Errorf("reading the header: %w", err)

@@ -44,14 +44,11 @@ func growRaw(f *os.File, size int64) error {
 // new L1 entries are zeros that its clusters hold already; the two fields are
 // in one sector, so that both change or none.
 func growOverlay(f *os.File, size int64) error {
-	header := make([]byte, 512)
-	if _, err := io.ReadFull(f, header); err != nil {
-		return fmt.Errorf("reading the header: %w", err)
+	header, err := readOverlay(f)
+	if err != nil {
+		return err
 	}
 	be := binary.BigEndian
-	if string(header[:4]) != magic || be.Uint32(header[20:]) != clusterBits || be.Uint64(header[40:]) != l1Offset {
-		return model.Errorf(model.CodeIntegrity, "it is no overlay as banger writes them")
-	}
 	old := int64(be.Uint64(header[24:]))
 	if err := refuseShrink(old, size); err != nil {
 		return err
@@ -60,9 +57,43 @@ func growOverlay(f *os.File, size int64) error {
 		return model.Errorf(model.CodeUnsupported, "an overlay that was made for %d bytes cannot grow to %d", old, size)
 	}
 	be.PutUint64(header[24:], uint64(size))
-	be.PutUint32(header[36:], uint32(l1Entries(size)))
-	_, err := f.WriteAt(header, 0)
+	be.PutUint32(header[36:], max(be.Uint32(header[36:]), uint32(l1Entries(size))))
+	_, err = f.WriteAt(header, 0)
 	return err
+}
+
+// readOverlay returns the first sector of an overlay that Clone wrote.
+func readOverlay(f *os.File) ([]byte, error) {
+	header := make([]byte, 512)
+	if _, err := io.ReadFull(f, header); err != nil {
+		return nil, fmt.Errorf("reading the header: %w", err)
+	}
+	be := binary.BigEndian
+	if string(header[:4]) != magic || be.Uint32(header[20:]) != clusterBits || be.Uint64(header[40:]) != l1Offset {
+		return nil, model.Errorf(model.CodeIntegrity, "it is no overlay as banger writes them")
+	}
+	return header, nil
+}
+
+// Size returns the size in bytes of a VM's disk as its guest sees it.
+func Size(path string, format vmm.DiskFormat) (int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, fmt.Errorf("measuring a disk: %w", err)
+	}
+	defer f.Close()
+	if format == vmm.Qcow2 {
+		header, err := readOverlay(f)
+		if err != nil {
+			return 0, fmt.Errorf("measuring %s: %w", path, err)
+		}
+		return int64(binary.BigEndian.Uint64(header[24:])), nil
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return 0, fmt.Errorf("measuring a disk: %w", err)
+	}
+	return st.Size(), nil
 }
 
 func refuseShrink(old, size int64) error {

@@ -60,7 +60,9 @@ func writeHeader(h []byte, base string, size int64) {
 	be.PutUint32(h[16:], uint32(len(base)))
 	be.PutUint32(h[20:], clusterBits)
 	be.PutUint64(h[24:], uint64(size))
-	be.PutUint32(h[36:], uint32(l1Entries(size)))
+	// The table is as long as its clusters: QEMU moves one that must become
+	// longer, and then the disk could not be grown here any more.
+	be.PutUint32(h[36:], uint32(clustersOf(l1Entries(size))*clusterSize/8))
 	be.PutUint64(h[40:], l1Offset)
 	be.PutUint64(h[48:], clusterSize) // refcount table
 	be.PutUint32(h[56:], 1)           // clusters of it

@@ -59,45 +59,36 @@ func advance(from, n uint64) uint64 {
 
 var errTooLarge = errors.New("the bodies exceed the largest filesystem")
 
-// bodySpace hands out the blocks that file bodies are streamed to.
+// bodySpace hands out the blocks that file bodies are streamed to: regions in the order of the streams,
+// chunks in the order in which streams need more than their regions.
 type bodySpace struct {
-	mu       sync.Mutex
-	next     uint64 // nothing from here on was handed out
-	returned []run  // handed out, given back unused
+	mu   sync.Mutex
+	next uint64 // nothing from here on was handed out
 }
 
-// take returns a run of 1 to want blocks.
-func (a *bodySpace) take(want uint64) (run, error) {
+// reserve returns a region of n usable blocks, copies between them not counted, or an empty one when that
+// would leave less than half of the largest filesystem.
+func (a *bodySpace) reserve(n uint64) (first, end uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.returned) > 0 {
-		first := &a.returned[0]
-		r := run{first.start, min(want, first.n)}
-		first.start, first.n = first.start+r.n, first.n-r.n
-		if first.n == 0 {
-			a.returned = a.returned[1:]
-		}
-		return r, nil
+	if n > maxBlocks/2 || advance(a.next, n) > maxBlocks/2 {
+		return a.next, a.next
 	}
-	r := clearRun(a.next, want)
-	if r.start+r.n > maxBlocks {
-		return run{}, errTooLarge
-	}
-	a.next = r.start + r.n
-	return r, nil
+	first, a.next = a.next, advance(a.next, n)
+	return first, a.next
 }
 
-// give takes back the unused rest of a run.
-func (a *bodySpace) give(r run) {
+// chunk returns the first of chunkBlocks blocks that follow each other.
+func (a *bodySpace) chunk() (uint64, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	switch {
-	case r.n == 0:
-	case r.start+r.n == a.next:
-		a.next = r.start
-	default:
-		a.returned = append(a.returned, r)
+	p := placer{a.next}
+	start := p.take(chunkBlocks)
+	if p.cursor > maxBlocks {
+		return 0, errTooLarge
 	}
+	a.next = p.cursor
+	return start, nil
 }
 
 // end returns the first block that no stream was given.

@@ -5,11 +5,10 @@ import (
 	"fmt"
 )
 
-// compact closes the gaps between bodies: it copies whatever lies behind the packed end into them. Each
-// step leaves every Body whole. It is needed only when bodies outside the tree take so much of the file
-// that the rest does not fit in the wanted size.
-func (w *Writer) compact(ctx context.Context, t *tree) error {
-	end := t.packedEnd()
+// compact copies whatever lies behind end into the gaps between bodies before it. Each step leaves every
+// Body whole. It is needed only when gaps, which bodies outside the tree and regions that were not filled
+// have left, take so much of the file that the rest does not fit in the wanted size.
+func (w *Writer) compact(ctx context.Context, t *tree, end uint64) error {
 	c := compactor{f: w.f, end: end, used: newBitmap(uint32(ceilDiv(end, blocksPerGroup))), buf: make([]byte, bufferBlocks*blockSize)}
 	for g := uint64(0); g*blocksPerGroup < end; g++ {
 		if hasCopy(g) {

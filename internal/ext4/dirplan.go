@@ -9,7 +9,8 @@ import (
 // lostFoundBlocks is the length of an empty lost+found: e2fsck uses it when no block can be allocated.
 const lostFoundBlocks = 4
 
-// dirPlan is a directory and how it will be written.
+// dirPlan is a directory and how it will be written. Its entries are not kept: those of all directories would
+// take more memory than the tree.
 type dirPlan struct {
 	node    *Node
 	name    string
@@ -17,8 +18,7 @@ type dirPlan struct {
 	pathLen int // bytes of the path, with the slash in front
 	subdirs uint32
 
-	entries []dirEntry // by hash when indexed, else by name
-	indexed bool       // is a hash tree
+	indexed bool // is a hash tree
 	blocks  uint32
 }
 
@@ -29,10 +29,10 @@ type dirEntry struct {
 }
 
 // plan decides between one block and a hash tree, and reports whether the entries fit at all.
-func (d *dirPlan) plan(seed [16]byte, isLostFound bool) bool {
+func (d *dirPlan) plan(entries []dirEntry, seed [16]byte, isLostFound bool) bool {
 	size := direntSize(1) + direntSize(2)
-	for i := range d.entries {
-		size += direntSize(len(d.entries[i].name))
+	for i := range entries {
+		size += direntSize(len(entries[i].name))
 	}
 	if size <= direntRoom {
 		d.blocks = 1
@@ -42,13 +42,18 @@ func (d *dirPlan) plan(seed [16]byte, isLostFound bool) bool {
 		return true
 	}
 	d.indexed = true
-	for i := range d.entries {
-		d.entries[i].hash = halfMD4(d.entries[i].name, seed)
-	}
-	slices.SortFunc(d.entries, compareByHash)
-	leaves := len(splitLeaves(d.entries))
+	sortByHash(entries, seed)
+	leaves := len(splitLeaves(entries))
 	d.blocks = uint32(1 + dxNodes(leaves) + leaves)
 	return leaves <= maxLeaves
+}
+
+// sortByHash brings entries into the order of a hash tree.
+func sortByHash(entries []dirEntry, seed [16]byte) {
+	for i := range entries {
+		entries[i].hash = halfMD4(entries[i].name, seed)
+	}
+	slices.SortFunc(entries, compareByHash)
 }
 
 func compareByHash(a, b dirEntry) int {

@@ -19,10 +19,11 @@
 //
 // # Determinism
 //
-// The same options, the same bodies streamed in the same order through one Stream at a time, and an
-// equal tree give the same bytes. Streams that run side by side take runs of blocks as they need them,
-// so the placement of bodies then depends on timing; nothing that a guest can see through the
-// filesystem does. (Placing by stream would need each layer's size beforehand, or a copy afterwards.)
+// The same options, the same bodies in each Stream and an equal tree give the same bytes, however the streams
+// take turns. A stream has a region of the image to itself, as large as it is expected to need. What it writes
+// beyond that goes to chunks of 1 MiB that all streams take from one place; before the tree is measured they
+// are copied into the order of the streams, which costs as much as the expectations were wrong. Regions that
+// were not filled leave free blocks, which are holes.
 //
 // # Reading
 //

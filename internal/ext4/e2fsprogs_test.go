@@ -56,7 +56,7 @@ func TestDebugfs(t *testing.T) {
 		"cat /file":               {"hello"},
 		"ea_get /file user.small": {`user.small (8) = "in inode"`},
 		"ea_get /file user.large": {"user.large"},
-		"stat <8>":                {"Flags: 0x80000", "Size: 4194304"},
+		"stat <8>":                {"Flags: 0x80000", "Size: 8388608"},
 		"stat <7>":                {"Size: 4299210752", "Blockcount: 2048"},
 	} {
 		out := debugfs(t, m.path, command)

@@ -26,6 +26,7 @@ type Stats struct {
 // wanted size. It does not sync. Errors: *NodeError for a tree that ext4 cannot hold and *SizeError
 // for a size that is too small leave the Writer usable; after any other the image is lost.
 //
+//	order    move chunks of the streams to where they always are
 //	scan     check, number and measure the tree
 //	settle   lay the filesystem out; close the gaps between bodies if it does not fit otherwise
 //	mark     enter everything with a known place in the block bitmap
@@ -36,6 +37,9 @@ type Stats struct {
 //	groups   bitmaps, descriptors, superblock and their copies
 func (w *Writer) Finish(ctx context.Context, root *Node, opt FinishOptions) (Stats, error) {
 	if err := w.ready(); err != nil {
+		return Stats{}, err
+	}
+	if err := w.orderChunks(ctx); err != nil {
 		return Stats{}, err
 	}
 	t, err := w.scan(ctx, root)
@@ -80,7 +84,7 @@ func (w *Writer) settle(ctx context.Context, root *Node, t *tree, size int64) (*
 	if _, ok := fit(blocks, t.packedEnd(), t.packedDemand()); !ok {
 		return nil, nil, &SizeError{Have: size, Need: w.need(t)}
 	}
-	if err := w.compact(ctx, t); err != nil {
+	if err := w.compact(ctx, t, t.bodyLimit(blocks)); err != nil {
 		return nil, nil, err
 	}
 	t, err := w.scan(ctx, root)
@@ -92,6 +96,21 @@ func (w *Writer) settle(ctx context.Context, root *Node, t *tree, size int64) (*
 		return nil, nil, &SizeError{Have: size, Need: w.need(t)}
 	}
 	return t, &l, nil
+}
+
+// bodyLimit returns behind which block no body may lie in a filesystem of so many blocks, which has room for
+// all of them before it.
+func (t *tree) bodyLimit(blocks uint64) uint64 {
+	limit, above := t.packedEnd(), t.end // the first fits, the second does not
+	for above-limit > 1 {
+		middle := limit + (above-limit)/2
+		if _, ok := fit(blocks, middle, t.packedDemand()); ok {
+			limit = middle
+		} else {
+			above = middle
+		}
+	}
+	return limit
 }
 
 // builder holds what the steps of Finish share.

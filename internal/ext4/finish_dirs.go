@@ -1,19 +1,24 @@
 package ext4
 
-// fillDir writes the blocks of a directory and completes its inode.
-func (b *builder) fillDir(in *inode, d *dirPlan, seed uint32) error {
+// fillDir writes the blocks of directory i and completes its inode.
+func (b *builder) fillDir(in *inode, i int, seed uint32) error {
+	d := &b.t.dirs[i]
+	entries, err := b.t.collect(i)
+	if err != nil {
+		return err
+	}
 	in.size = uint64(d.blocks) * blockSize
 	in.links = d.links()
 	write := b.writeLinear
 	if d.indexed {
 		in.flags |= inodeFlagIndex
+		sortByHash(entries, b.opt.HashSeed)
 		write = b.writeHashed
 	}
-	extents, err := write(d, seed)
+	extents, err := write(d, entries, seed)
 	if err != nil {
 		return err
 	}
-	d.entries = nil
 	return b.meta.writeExtents(in, extents, seed)
 }
 
@@ -21,7 +26,7 @@ func (b *builder) fillDir(in *inode, d *dirPlan, seed uint32) error {
 func (b *builder) parentOf(d *dirPlan) uint32 { return b.t.dirs[d.parent].node.ino }
 
 // writeLinear writes a directory whose entries fit in one block; the blocks behind it, if any, are empty.
-func (b *builder) writeLinear(d *dirPlan, seed uint32) ([]extent, error) {
+func (b *builder) writeLinear(d *dirPlan, entries []dirEntry, seed uint32) ([]extent, error) {
 	var extents []extent
 	for i := range d.blocks {
 		block, buf, err := b.meta.next()
@@ -32,7 +37,7 @@ func (b *builder) writeLinear(d *dirPlan, seed uint32) ([]extent, error) {
 		if i == 0 {
 			out.add(d.node.ino, ".", direntKind(typeDir))
 			out.add(b.parentOf(d), "..", direntKind(typeDir))
-			out.addAll(d.entries)
+			out.addAll(entries)
 		}
 		out.seal(seed)
 		extents = addRun(extents, i, block, 1)
@@ -48,8 +53,8 @@ func (b *direntBlock) addAll(entries []dirEntry) {
 }
 
 // writeHashed writes a hash-tree directory: root, index nodes, leaves.
-func (b *builder) writeHashed(d *dirPlan, seed uint32) ([]extent, error) {
-	leaves := splitLeaves(d.entries)
+func (b *builder) writeHashed(d *dirPlan, entries []dirEntry, seed uint32) ([]extent, error) {
+	leaves := splitLeaves(entries)
 	root, nodes := dxPlan(leaves)
 	var extents []extent
 	next := func() ([]byte, error) {
@@ -62,18 +67,18 @@ func (b *builder) writeHashed(d *dirPlan, seed uint32) ([]extent, error) {
 		return nil, err
 	}
 	putDXRoot(buf, d.node.ino, b.parentOf(d), root, byte(min(len(nodes), 1)), seed)
-	for _, entries := range nodes {
+	for _, indexes := range nodes {
 		if buf, err = next(); err != nil {
 			return nil, err
 		}
-		putDXNode(buf, entries, seed)
+		putDXNode(buf, indexes, seed)
 	}
 	for _, l := range leaves {
 		if buf, err = next(); err != nil {
 			return nil, err
 		}
 		out := direntBlock{buf: buf}
-		out.addAll(d.entries[l.first:l.end])
+		out.addAll(entries[l.first:l.end])
 		out.seal(seed)
 	}
 	return extents, nil

@@ -71,10 +71,9 @@ func (b *builder) fillContent(in *inode, n *Node) error {
 		in.size = uint64(n.Body.size)
 		return b.meta.writeExtents(in, n.Body.extents, seed)
 	case typeDir:
-		d := &b.t.dirs[b.nextDir]
 		b.nextDir++
 		b.dirsIn[(n.ino-1)/b.l.inodesPerGroup]++
-		return b.fillDir(in, d, seed)
+		return b.fillDir(in, b.nextDir-1, seed)
 	case typeLink:
 		return b.fillLink(in, n.Link, seed)
 	case typeChar, typeBlock:

@@ -3,14 +3,17 @@ package ext4
 import "encoding/binary"
 
 // journalSizes returns the journal lengths, in blocks, to try for a filesystem of so many blocks: first
-// what mke2fs takes, but at most 64 MiB, then shorter ones down to the least that jbd2 accepts. An
-// empty journal is a hole except for its first block.
+// what mke2fs takes, but at most 64 MiB and at least what growing on line needs, then shorter ones down to the least
+// that jbd2 accepts. An empty journal is a hole except for its first block.
+//
+// Growing takes a transaction of a few hundred blocks, one for each reserved block of descriptors
+// (ext4_flex_group_add in fs/ext4/resize.c); a transaction may have a quarter of the journal.
 func journalSizes(blocks uint64) []uint64 {
 	const least = 1024
 	most := uint64(16384)
 	switch {
 	case blocks < 32768:
-		most = 1024
+		most = 2048
 	case blocks < 262144:
 		most = 4096
 	case blocks < 524288:

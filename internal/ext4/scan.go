@@ -12,6 +12,7 @@ const lostFoundName = "lost+found"
 type tree struct {
 	mark    *scanMark
 	opt     *Options
+	chunks  *chunkMap
 	written uint64    // no body lies at or behind this block
 	dirs    []dirPlan // in the order of their inode numbers
 	nodes   []*Node   // nodes[i] has inode number inoLostFound+i
@@ -24,7 +25,7 @@ type tree struct {
 // scan checks a tree, numbers its inodes breadth-first and measures it. It does not recurse and visits
 // every directory once, so neither depth nor a cycle hurts it.
 func (w *Writer) scan(ctx context.Context, root *Node) (*tree, error) {
-	t := &tree{mark: new(scanMark), opt: &w.opt, written: w.bodies.end(), end: copyBlocks}
+	t := &tree{mark: new(scanMark), opt: &w.opt, chunks: &w.ordered, written: w.bodies.end(), end: copyBlocks}
 	if err := t.addRoot(root); err != nil {
 		return nil, err
 	}
@@ -76,8 +77,7 @@ func (t *tree) scanDir(i int) error {
 		}
 	}
 	d := &t.dirs[i]
-	d.entries = entries
-	if !d.plan(t.opt.HashSeed, i == 1) {
+	if !d.plan(entries, t.opt.HashSeed, i == 1) {
 		return &NodeError{t.path(i), "too many entries for one directory"}
 	}
 	t.meta += d.metaBlocks()
@@ -151,6 +151,7 @@ func (t *tree) measure(n *Node) string {
 			t.meta++
 		}
 	}
+	t.chunks.resolve(&n.Body)
 	for _, e := range n.Body.extents {
 		if e.end() > t.written {
 			return "its body was written to another filesystem"

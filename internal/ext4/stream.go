@@ -8,17 +8,27 @@ import (
 )
 
 const (
-	bufferBlocks = 256  // of a write: 1 MiB
-	chunkBlocks  = 2048 // of a stream's turn at the allocator: 8 MiB
-	unitBlocks   = 8    // a hole is sought in each unit, so that holes cannot make more than one extent each
+	bufferBlocks = 256          // of a write: 1 MiB
+	chunkBlocks  = bufferBlocks // of a stream's turn at the allocator
+	unitBlocks   = 8            // a hole is sought in each unit, so that holes cannot make more than one extent each
 )
 
 var errStreamClosed = errors.New("the stream is closed")
 
 // Stream writes file bodies one behind the other. It is for one goroutine; a Writer has as many as wanted.
+//
+// A stream fills its region first, whose blocks it refers to by their numbers. What follows lies in chunks
+// that it takes as it goes; where these stand depends on what other streams do at the time, so bodies refer
+// to them by place in the stream (see chunkBlock) until the Writer puts the chunks in order.
 type Stream struct {
-	w     *Writer
+	w           *Writer
+	rank        uint64 // in w.streams
+	region, end uint64 // blocks of the region, copies included
+	chunks      []uint64
+	taken       int // of chunks; more are left of what Rewind threw away
+
 	space run    // left to write to
+	named uint64 // what bodies call the first block of space
 	buf   []byte // bufferBlocks; the first used blocks wait to be written at block at
 	at    uint64
 	used  uint64
@@ -29,9 +39,27 @@ type Stream struct {
 }
 
 // NewStream returns a Stream, which must be closed before Finish.
-func (w *Writer) NewStream() *Stream {
+func (w *Writer) NewStream() *Stream { return w.NewSizedStream(0) }
+
+// NewSizedStream returns a Stream that is expected to write size bytes, and has so much of the image to
+// itself; it may write less or more. Streams of the same sizes made in the same order place the same bodies
+// at the same blocks, however they take turns.
+func (w *Writer) NewSizedStream(size int64) *Stream {
 	w.open.Add(1)
-	return &Stream{w: w, buf: make([]byte, bufferBlocks*blockSize)}
+	s := &Stream{w: w}
+	s.region, s.end = w.bodies.reserve(blocksFor(max(size, 0)))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s.rank = uint64(len(w.streams))
+	w.streams = append(w.streams, s)
+	s.Rewind()
+	return s
+}
+
+// Rewind makes the stream begin again: no body that it has written may be used.
+func (s *Stream) Rewind() {
+	s.space = run{s.region, 0}
+	s.taken, s.at, s.used = 0, 0, 0
 }
 
 // WriteBody copies exactly size bytes of r to the image and returns where they lie; it is an error when r
@@ -56,7 +84,7 @@ func (s *Stream) WriteBody(r io.Reader, size int64) (Body, error) {
 
 // writeUnit copies the next few blocks of a body, or all its rest, and returns how many bytes that were.
 func (s *Stream) writeUnit(r io.Reader, offset, rest int64) (int64, error) {
-	window, err := s.window(min(blocksFor(rest), unitBlocks), blocksFor(rest))
+	window, err := s.window(min(blocksFor(rest), unitBlocks))
 	if err != nil {
 		return 0, err
 	}
@@ -75,8 +103,9 @@ func (s *Stream) writeUnit(r io.Reader, offset, rest int64) (int64, error) {
 	}
 	if blocks := uint64(len(data) / blockSize); blocks > 0 {
 		logical := uint32(offset/blockSize) + uint32(skip)
-		s.extents = addRun(s.extents, logical, s.space.start, blocks)
+		s.extents = addRun(s.extents, logical, s.named, blocks)
 		s.used += blocks
+		s.named += blocks
 		s.space = run{s.space.start + blocks, s.space.n - blocks}
 	}
 	return n, nil
@@ -89,24 +118,43 @@ func shortError(err error) error {
 	return fmt.Errorf("reading a file body: %w", err)
 }
 
-// window returns room in the buffer for 1 to want blocks that follow each other in the image too. rest is
-// how many blocks the body may still need.
-func (s *Stream) window(want, rest uint64) ([]byte, error) {
-	if s.space.n == 0 {
-		next, err := s.w.bodies.take(min(max(rest, chunkBlocks), maxExtent))
-		if err != nil {
-			return nil, err
-		}
-		s.space = next
-	}
-	if s.used == bufferBlocks || s.at+s.used != s.space.start {
+// window returns room in the buffer for 1 to want blocks that follow each other in the image too.
+func (s *Stream) window(want uint64) ([]byte, error) {
+	if s.space.n == 0 || s.used == bufferBlocks {
 		if err := s.flush(); err != nil {
 			return nil, err
 		}
-		s.at = s.space.start
+	}
+	if s.space.n == 0 {
+		if err := s.more(); err != nil {
+			return nil, err
+		}
+	}
+	if s.buf == nil {
+		s.buf = make([]byte, bufferBlocks*blockSize)
 	}
 	n := min(want, s.space.n, bufferBlocks-s.used)
 	return s.buf[s.used*blockSize : (s.used+n)*blockSize], nil
+}
+
+// more finds space: what follows in the region, else a chunk.
+func (s *Stream) more() error {
+	if from := skipCopy(s.space.start); s.taken == 0 && from < s.end {
+		s.space = clearRun(from, s.end-from)
+		s.at, s.named = s.space.start, s.space.start
+		return nil
+	}
+	if s.taken == len(s.chunks) {
+		start, err := s.w.bodies.chunk()
+		if err != nil {
+			return err
+		}
+		s.chunks = append(s.chunks, start)
+	}
+	s.space = run{s.chunks[s.taken], chunkBlocks}
+	s.at, s.named = s.space.start, chunkBlock(s.rank, s.taken)
+	s.taken++
+	return nil
 }
 
 // flush writes the buffer out.
@@ -137,13 +185,12 @@ func (s *Stream) keepExtents() []extent {
 	return kept
 }
 
-// Close writes what is buffered and gives the unused space back. It returns the first write error.
+// Close writes what is buffered. It returns the first write error.
 func (s *Stream) Close() error {
 	if errors.Is(s.err, errStreamClosed) {
 		return nil
 	}
 	err := s.flush()
-	s.w.bodies.give(s.space)
 	s.w.open.Add(-1)
 	s.err, s.buf, s.arena, s.extents = errStreamClosed, nil, nil, nil
 	return err

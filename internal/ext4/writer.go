@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -28,14 +29,18 @@ type Options struct {
 	Time     time.Time
 }
 
-// Writer makes one filesystem. NewStream, Discard and the streams may be used from many goroutines; Need
-// and Finish from one, when all streams are closed.
+// Writer makes one filesystem. The streams may be used from many goroutines; all else from one, Need and
+// Finish when all streams are closed.
 type Writer struct {
 	f      File
 	opt    Options
 	bodies bodySpace
 	open   atomic.Int64 // streams
 	done   bool
+
+	mu      sync.Mutex
+	streams []*Stream // by rank
+	ordered chunkMap  // made when all are closed
 }
 
 // Create empties f and begins an image in it.
@@ -49,24 +54,15 @@ func Create(f File, opt Options) (*Writer, error) {
 	return &Writer{f: f, opt: opt, bodies: bodySpace{next: copyBlocks}}, nil
 }
 
-// discardNow is the least extent, in blocks, that Discard punches out at once. Smaller ones may still be in
-// a stream's buffer and are cheaper when Finish joins them.
-const discardNow = 1024
-
-// Discard frees the blocks of a body that no inode will use. Finish frees every body outside its tree, so
-// this only makes the space of large ones available earlier.
-func (w *Writer) Discard(b Body) {
-	for _, e := range b.extents {
-		if e.count >= discardNow {
-			// What cannot be punched now, Finish clears.
-			_ = punchHole(w.f, int64(e.block)*blockSize, int64(e.count)*blockSize)
-		}
-	}
-}
-
 // Need returns the smallest size, in bytes, that Finish accepts for the tree: its bodies, metadata, a
-// small journal and spare inodes. It does not change the image.
+// small journal and spare inodes.
 func (w *Writer) Need(ctx context.Context, root *Node) (int64, error) {
+	if err := w.ready(); err != nil {
+		return 0, err
+	}
+	if err := w.orderChunks(ctx); err != nil {
+		return 0, err
+	}
 	t, err := w.scan(ctx, root)
 	if err != nil {
 		return 0, err

@@ -72,6 +72,8 @@ vm.kill/found
 vm.kill/signalled
 vm.recover/rows
 vm.recover/vm
+vm.reset/cloned
+vm.reset/switched
 vm.restart/stopped
 vm.run/ended
 vm.run/planned
@@ -93,4 +95,10 @@ vm.stop/guarded
 vm.stop/intended
 vm.watch/recorded
 vm.watch/seen
+volume.claim/held
+volume.create/intended
+volume.create/made
+volume.delete/intended
+volume.release/asked
+volume.resize/grown
 `

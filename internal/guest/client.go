@@ -96,6 +96,19 @@ func (c *Client) Shutdown(ctx context.Context, grace time.Duration) error {
 	return nil
 }
 
+// Grow makes the filesystem on a disk that is mounted in the guest as large as
+// the disk, which has grown to size bytes.
+func (c *Client) Grow(ctx context.Context, device string, size int64) error {
+	req := wire.Request{Op: wire.OpGrow, Grow: &wire.Grow{Device: device, SizeBytes: size}}
+	if err := req.Grow.Validate(); err != nil {
+		return err
+	}
+	if _, err := c.control(ctx, configureTimeout, req); err != nil {
+		return fmt.Errorf("growing the filesystem on %s: %w", device, err)
+	}
+	return nil
+}
+
 // control makes one call on a stream of its own.
 func (c *Client) control(ctx context.Context, limit time.Duration, req wire.Request) (wire.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)

@@ -3,6 +3,7 @@ package image_test
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -124,6 +125,10 @@ func (p *puller) Resolve(_ context.Context, ref imagepull.Ref, _ string, _ model
 		Source: model.ImageSource{Reference: ref.String(), Kind: imagepull.KindRegistry, ManifestDigest: "sha256:1"},
 		Config: model.ImageConfig{Cmd: []string{"sh"}},
 	}, nil
+}
+
+func (p *puller) ResolveStream(ctx context.Context, ref imagepull.Ref, _ io.Reader, platform string, report model.Report) (*imagepull.Image, error) {
+	return p.Resolve(ctx, ref, platform, report)
 }
 
 func (p *puller) BuildExt4(ctx context.Context, _ *imagepull.Image, path string, opt imagepull.BuildOptions, _ model.Report) (imagepull.Built, error) {

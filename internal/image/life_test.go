@@ -152,7 +152,7 @@ func TestPushedImageIsPulledBackEqual(t *testing.T) {
 		t.Fatal(err)
 	}
 	made, err := r.PushImage(context.Background(), rpc.ImagePushParams{Name: "back", Ref: host + "/team/three:v1"}, model.Discard)
-	if err != nil || made.Layers[0].Digest != pushed.Layers[0].Digest || made.Layers[0].Original {
+	if err != nil || made.Digest != pushed.Digest {
 		t.Errorf("without the cache: %+v, %v", made, err)
 	}
 }

@@ -3,8 +3,8 @@ package image
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"os"
-	"path/filepath"
 
 	"banger/internal/failpoint"
 	"banger/internal/imagemgr"
@@ -34,9 +34,24 @@ import (
 // of pull, flatten and build. A failure at any step removes the staging or
 // the final directory; verified blobs stay in the cache.
 func (s *Service) PullImage(ctx context.Context, p rpc.ImagePullParams, report model.Report) (model.Image, error) {
+	return s.pullFrom(ctx, p, nil, report)
+}
+
+// ImportImage is PullImage for a reference to standard input, which in is: an
+// archive of images or a root filesystem. Nothing has to be kept by the
+// caller; it is read once.
+func (s *Service) ImportImage(ctx context.Context, p rpc.ImagePullParams, in io.Reader, report model.Report) (model.Image, error) {
+	return s.pullFrom(ctx, p, in, report)
+}
+
+func (s *Service) pullFrom(ctx context.Context, p rpc.ImagePullParams, in io.Reader, report model.Report) (model.Image, error) {
 	plan, err := planPull(p) // parse
 	if err != nil {
 		return model.Image{}, err
+	}
+	if plan.input = in; plan.ref.IsStream() != (in != nil) {
+		return model.Image{}, model.Errorf(model.CodeInvalid, "reference %q and standard input do not fit each other", p.Ref).
+			WithHint("an archive is read from standard input by: banger image pull --name NAME -")
 	}
 	if err := s.collide(ctx, plan); err != nil {
 		return model.Image{}, err
@@ -48,6 +63,7 @@ func (s *Service) PullImage(ctx context.Context, p rpc.ImagePullParams, report m
 // pullPlan is a pull whose parameters have been checked.
 type pullPlan struct {
 	ref       imagepull.Ref
+	input     io.Reader // of a reference to standard input, else nil
 	name      string
 	kernel    kernelInputs
 	sizeBytes int64
@@ -98,10 +114,11 @@ func (s *Service) pull(ctx context.Context, op *operation.Op, plan pullPlan) (mo
 		return model.Image{}, err
 	}
 	op.Stage("resolve")
-	resolved, err := s.cfg.Puller.Resolve(ctx, plan.ref, plan.platform, op.Report)
+	resolved, err := s.resolve(ctx, op, plan)
 	if err != nil {
 		return model.Image{}, err
 	}
+	defer func() { _ = resolved.Close() }() // what it came in has no name
 	if err := failpoint.Hit(ctx, "image.pull/resolved"); err != nil {
 		return model.Image{}, err
 	}
@@ -114,10 +131,17 @@ func (s *Service) pull(ctx context.Context, op *operation.Op, plan pullPlan) (mo
 	if err := failpoint.Hit(ctx, "image.pull/locked"); err != nil {
 		return model.Image{}, err
 	}
-	if have, err := s.named(ctx, plan.name); err != nil || have != nil && have.Source.Reference == plan.ref.String() {
+	if have, err := s.named(ctx, plan.name); err != nil || have != nil && have.Source.Reference == resolved.Source.Reference {
 		return orNone(have), err // built while this call waited
 	}
 	return s.stage(ctx, op, plan, resolved, kernel)
+}
+
+func (s *Service) resolve(ctx context.Context, op *operation.Op, plan pullPlan) (*imagepull.Image, error) {
+	if plan.input != nil {
+		return s.cfg.Puller.ResolveStream(ctx, plan.ref, plan.input, plan.platform, op.Report)
+	}
+	return s.cfg.Puller.Resolve(ctx, plan.ref, plan.platform, op.Report)
 }
 
 // stage makes the image in a directory that becomes its own when all is there.
@@ -184,7 +208,7 @@ func (s *Service) rootfs(ctx context.Context, op *operation.Op, plan pullPlan, r
 	if twin != nil {
 		op.Stage("share")
 		built := imagepull.Built{SizeBytes: twin.SizeBytes, UsedBytes: twin.UsedBytes, Layers: twin.Source.Layers}
-		return built, imagemgr.Share(filepath.Join(twin.Dir, model.RootfsFile), path)
+		return built, imagemgr.Share(twin.RootfsPath(), path)
 	}
 	opt := imagepull.BuildOptions{SizeBytes: plan.sizeBytes, Stage: op.Stage}
 	return s.cfg.Puller.BuildExt4(ctx, resolved, path, opt, op.Report)

@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"time"
 
@@ -30,6 +31,7 @@ type Store interface {
 // Puller turns references into root filesystems; imagepull.Puller does.
 type Puller interface {
 	Resolve(ctx context.Context, ref imagepull.Ref, platform string, report model.Report) (*imagepull.Image, error)
+	ResolveStream(ctx context.Context, ref imagepull.Ref, in io.Reader, platform string, report model.Report) (*imagepull.Image, error)
 	BuildExt4(ctx context.Context, img *imagepull.Image, path string, opt imagepull.BuildOptions, report model.Report) (imagepull.Built, error)
 }
 

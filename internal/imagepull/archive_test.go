@@ -143,12 +143,17 @@ func walk(n *ext4.Node, path string, fn func(string, *ext4.Node)) {
 }
 
 func describe(n *ext4.Node, contents *imagepull.Contents) string {
+	return describeWith(n, contents.Of(n))
+}
+
+// describeWith shows a node with that content.
+func describeWith(n *ext4.Node, content []byte) string {
 	s := ""
 	switch n.Mode & unix.S_IFMT {
 	case unix.S_IFDIR:
 		s = "dir"
 	case unix.S_IFREG:
-		s = fmt.Sprintf("file %q", contents.Of(n))
+		s = fmt.Sprintf("file %q", content)
 	case unix.S_IFLNK:
 		s = fmt.Sprintf("-> %q", n.Link)
 	case unix.S_IFIFO:

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"path"
 
 	"banger/internal/model"
@@ -24,7 +23,7 @@ const (
 // archiveFiles are the files in an uncompressed tar archive, which is read
 // where it lies.
 type archiveFiles struct {
-	path  string
+	src   archiveSource
 	spans map[string]span
 	links map[string]string // targets, relative to the archive's root
 }
@@ -34,16 +33,13 @@ type span struct{ offset, size int64 }
 
 // indexArchive reads the headers of an archive. When two members have the same
 // name, the last one counts, as for layers.
-func indexArchive(ctx context.Context, file string, limits Limits) (*archiveFiles, error) {
-	f, err := openFile(file)
+func indexArchive(ctx context.Context, src archiveSource, limits Limits) (*archiveFiles, error) {
+	f, err := src.open()
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if err := checkPlainTar(f, file); err != nil {
-		return nil, err
-	}
-	a := &archiveFiles{path: file, spans: map[string]span{}, links: map[string]string{}}
+	a := &archiveFiles{src: src, spans: map[string]span{}, links: map[string]string{}}
 	t := tar.NewReader(f) // which seeks over contents and reads nothing ahead
 	for {
 		if err := ctx.Err(); err != nil {
@@ -66,40 +62,26 @@ func indexArchive(ctx context.Context, file string, limits Limits) (*archiveFile
 	}
 }
 
-// checkPlainTar refuses what cannot be read at any place.
-func checkPlainTar(f *os.File, file string) error {
-	var head [6]byte
-	n, err := f.ReadAt(head[:], 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if format := formatOf(head[:n]); format != "tar" {
-		return model.Errorf(model.CodeUnsupported, "%s is compressed with %s: an archive of images is read as it lies", file, format).
-			WithHint("decompress it first")
-	}
-	return nil
-}
-
 func (a *archiveFiles) add(h *tar.Header, offset int64, limits Limits) error {
 	name, err := memberPath(h.Name, limits)
 	if err != nil {
 		return err
 	}
 	if len(a.spans)+len(a.links) >= maxArchiveFiles {
-		return limitError("files of an archive of images", maxArchiveFiles, "%s holds too many files", a.path)
+		return fixedLimitError("files of an archive of images", maxArchiveFiles, "%s holds too many files", a.src)
 	}
 	delete(a.spans, name)
 	delete(a.links, name)
 	switch h.Typeflag {
 	case tar.TypeReg:
 		if isSparse(h) {
-			return model.Errorf(model.CodeUnsupported, "%q of %s is sparse", h.Name, a.path)
+			return model.Errorf(model.CodeUnsupported, "%q of %s is sparse", h.Name, a.src)
 		}
 		a.spans[name] = span{offset, h.Size}
 	case tar.TypeSymlink:
 		target := path.Join(path.Dir(name), h.Linkname) //nolint:gosec // a key of spans, no path on this host
 		if len(h.Linkname) > limits.PathBytes || path.IsAbs(h.Linkname) {
-			return model.Errorf(model.CodeIntegrity, "link %q of %s leaves the archive", h.Name, a.path)
+			return model.Errorf(model.CodeIntegrity, "link %q of %s leaves the archive", h.Name, a.src)
 		}
 		a.links[name] = target
 	case tar.TypeLink:
@@ -121,7 +103,7 @@ func isSparse(h *tar.Header) bool {
 	return false
 }
 
-func (a *archiveFiles) String() string { return a.path }
+func (a *archiveFiles) String() string { return a.src.String() }
 
 // find follows links to a file.
 func (a *archiveFiles) find(name string) (span, error) {
@@ -136,7 +118,7 @@ func (a *archiveFiles) find(name string) (span, error) {
 		}
 		name = target
 	}
-	return span{}, model.Errorf(model.CodeNotFound, "%s has no file %.200q", a.path, name)
+	return span{}, model.Errorf(model.CodeNotFound, "%s has no file %.200q", a.src, name)
 }
 
 func (a *archiveFiles) open(name string) (io.ReadCloser, error) {
@@ -144,12 +126,9 @@ func (a *archiveFiles) open(name string) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := openFile(a.path)
+	f, err := a.src.open()
 	if err != nil {
 		return nil, err
 	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{io.NewSectionReader(f, s.offset, s.size), f}, nil
+	return &openArchive{io.NewSectionReader(f, s.offset, s.size), f}, nil
 }

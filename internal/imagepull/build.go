@@ -6,13 +6,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"runtime"
-	"slices"
-	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"banger/internal/ext4"
@@ -21,9 +16,8 @@ import (
 )
 
 const (
-	maxDownloads = 4       // layers fetched at the same time
-	minimumSize  = 1 << 30 // bytes of a filesystem that is not given a size
-	blockSize    = 4096    // of ext4
+	minimumSize = 1 << 30 // bytes of a filesystem that is not given a size
+	blockSize   = 4096    // of ext4
 )
 
 // BuildOptions says how a root filesystem is to be.
@@ -128,97 +122,7 @@ func ext4Error(err error) error {
 	return err
 }
 
-// unpackAll fetches and unpacks the layers side by side, the largest first,
-// and calls arrived when all have been fetched.
-func (p *Puller) unpackAll(ctx context.Context, layers []layer, w *ext4.Writer, arrived func(), report model.Report) ([]unpacked, error) {
-	job := &unpackJob{
-		unpacker:  unpacker{budget: &budget{limits: p.limits}, skipped: &skips{}},
-		layers:    layers,
-		done:      make([]unpacked, len(layers)),
-		writer:    w,
-		report:    report,
-		arrived:   arrived,
-		downloads: newSlots(maxDownloads),
-		cpus:      newSlots(runtime.GOMAXPROCS(0)),
-	}
-	job.pending.Store(int64(len(layers)))
-	group, ctx := errgroup.WithContext(ctx)
-	for _, i := range largestFirst(layers) {
-		group.Go(func() error { return job.layer(ctx, i) })
-	}
-	err := group.Wait()
-	job.skipped.tell(report)
-	return job.done, err
-}
-
-// unpackJob is what the goroutines of one unpackAll share.
-type unpackJob struct {
-	unpacker
-	layers          []layer
-	done            []unpacked // each goroutine writes its own
-	writer          *ext4.Writer
-	report          model.Report
-	pending         atomic.Int64 // layers that have not arrived
-	arrived         func()
-	downloads, cpus slots
-}
-
-// layer fetches and unpacks one layer.
-func (j *unpackJob) layer(ctx context.Context, i int) error {
-	blob, err := j.fetch(ctx, i)
-	if err != nil {
-		return err
-	}
-	release, err := j.cpus.take(ctx)
-	if err != nil {
-		return errors.Join(err, blob.Close())
-	}
-	defer release()
-	stream := j.writer.NewStream()
-	j.done[i], err = j.unpack(ctx, blob, j.layers[i].diffID, stream)
-	if err = errors.Join(err, stream.Close()); err != nil {
-		return layerError(ctx, i, j.layers, err)
-	}
-	if j.layers[i].live {
-		j.arrive()
-	}
-	return nil
-}
-
-func (j *unpackJob) fetch(ctx context.Context, i int) (io.ReadCloser, error) {
-	release, err := j.downloads.take(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer release()
-	blob, err := j.layers[i].open(ctx, j.report)
-	if err != nil {
-		return nil, model.Errorf(model.CodeOf(err), "pulling layer %d of %d: %w", i+1, len(j.layers), err)
-	}
-	if !j.layers[i].live {
-		j.arrive()
-	}
-	return blob, nil
-}
-
-// arrive counts a layer that is here.
-func (j *unpackJob) arrive() {
-	if j.pending.Add(-1) == 0 {
-		j.arrived()
-	}
-}
-
-// layerError names the layer, and looks whether our own copy of it is to blame.
-func layerError(ctx context.Context, i int, layers []layer, err error) error {
-	err = model.Errorf(model.CodeOf(err), "unpacking layer %d of %d: %w", i+1, len(layers), err)
-	if model.CodeOf(err) != model.CodeIntegrity || layers[i].damaged == nil || !layers[i].damaged(ctx) {
-		return err
-	}
-	return model.Errorf(model.CodeIntegrity, "%w: the cached copy was damaged and has been removed", err).
-		WithHint("pull again")
-}
-
-// flatten merges layers, lowest first.
+// flatten merges layers, lowest first, and empties them.
 func (p *Puller) flatten(ctx context.Context, layers []unpacked) (*ext4.Node, error) {
 	t := newTree(p.limits)
 	for i, l := range layers {
@@ -228,6 +132,7 @@ func (p *Puller) flatten(ctx context.Context, layers []unpacked) (*ext4.Node, er
 		if err := t.apply(l.entries); err != nil {
 			return nil, model.Errorf(model.CodeOf(err), "merging layer %d of %d: %w", i+1, len(layers), err)
 		}
+		layers[i].entries = nil // the tree has taken over what they hold
 	}
 	return t.root, nil
 }
@@ -252,33 +157,10 @@ func layerDigests(img *Image, layers []unpacked) []string {
 	return digests
 }
 
-func largestFirst(layers []layer) []int {
-	order := make([]int, len(layers))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(layers[b].size, layers[a].size) })
-	return order
-}
-
 func usedBytes(f *os.File) (int64, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return 0, err
 	}
 	return st.Blocks * 512, nil
-}
-
-// slots bound how many goroutines do something at the same time.
-type slots chan struct{}
-
-func newSlots(n int) slots { return make(slots, n) }
-
-func (s slots) take(ctx context.Context) (release func(), err error) {
-	select {
-	case s <- struct{}{}:
-		return func() { <-s }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }

@@ -72,13 +72,16 @@ func (s *registrySource) layer(d descriptor) layer {
 func cachedLayer(cache *Cache, d descriptor, host string, download func(context.Context, *ingest, model.Report) error) layer {
 	return layer{
 		open: func(ctx context.Context, report model.Report) (io.ReadCloser, error) {
-			f, err := cache.get(ctx, d.Digest, d.Size, func(ctx context.Context, in *ingest) error {
-				return download(ctx, in, report)
+			f, err := cache.follow(ctx, d.Digest, d.Size, func(ctx context.Context, in *ingest) error {
+				if err := download(ctx, in, report); err != nil {
+					return registryError(host, causeOf(ctx, err))
+				}
+				item(report, d.Digest, d.Size, d.Size)
+				return nil
 			})
 			if err != nil {
 				return nil, registryError(host, causeOf(ctx, err))
 			}
-			item(report, d.Digest, d.Size, d.Size)
 			return f, nil
 		},
 		damaged: func(ctx context.Context) bool { return cache.evictDamaged(ctx, d.Digest) },

@@ -56,7 +56,7 @@ func (c *chooser) walk(ctx context.Context, d descriptor, doc []byte, depth int)
 		return c.check(ctx, d, parsed)
 	}
 	if depth == maxIndexDepth {
-		return nil, limitError("depth of indexes", maxIndexDepth, "indexes are nested too deep")
+		return nil, fixedLimitError("depth of indexes", maxIndexDepth, "indexes are nested too deep")
 	}
 	for _, m := range parsed.Manifests {
 		if !c.worthAsking(m) {

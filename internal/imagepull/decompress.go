@@ -56,8 +56,22 @@ func decompress(blob io.Reader, limits Limits) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, err
 		}
-		return d.IOReadCloser(), nil
+		return windowBound{d.IOReadCloser(), limits.WindowBytes}, nil
 	default:
 		return nil, model.Errorf(model.CodeUnsupported, "the layer is compressed with %s: only gzip, zstd and plain tar are read", format)
 	}
+}
+
+// windowBound names the limit that a zstd frame goes beyond.
+type windowBound struct {
+	io.ReadCloser
+	most uint64
+}
+
+func (w windowBound) Read(p []byte) (int, error) {
+	n, err := w.ReadCloser.Read(p)
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		err = limitError("window_bytes", w.most, "a zstd frame wants a larger window")
+	}
+	return n, err
 }

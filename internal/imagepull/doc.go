@@ -1,7 +1,7 @@
 // Package imagepull turns a reference into a root filesystem. A reference is
-// resolved at one of several sources (a registry, an OCI layout, a tar
-// archive, mmdebstrap) to an image whose manifest and configuration have been
-// checked; its layers are fetched into a cache of verified blobs, and each is
+// resolved at one of several sources (a registry, an OCI layout, an archive, a
+// stream, a docker or podman of this host, mmdebstrap) to an image whose
+// manifest and configuration have been checked; its layers are fetched into a cache of verified blobs, and each is
 // unpacked straight into the blocks of an ext4 image while its names are kept
 // in memory. When all are there the trees are merged, lowest layer first, and
 // the filesystem's metadata is written. No file of an image is ever made on

@@ -2,6 +2,7 @@ package imagepull
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
 
@@ -13,9 +14,9 @@ import (
 // dockerArchive is an image in what `docker save` writes: a tar archive with
 // manifest.json, configurations and layers.
 type dockerArchive struct {
-	path   string
+	puller *Puller
+	src    archiveSource
 	tag    string
-	limits Limits
 }
 
 // savedImage is an element of manifest.json.
@@ -25,14 +26,28 @@ type savedImage struct {
 	Layers   []string // lowest first
 }
 
-func (s *dockerArchive) String() string { return "Docker archive " + s.path }
+func (s *dockerArchive) String() string { return "Docker archive " + s.src.String() }
 
 func (s *dockerArchive) resolve(ctx context.Context, want Platform, _ model.Report) (*Image, error) {
-	files, err := indexArchive(ctx, s.path, s.limits)
+	src, err := s.puller.plain(ctx, s.src)
 	if err != nil {
 		return nil, err
 	}
-	doc, err := readFile(files, "manifest.json", s.limits.ManifestBytes, "manifest_bytes")
+	img, err := s.find(ctx, src, want)
+	if err != nil {
+		return nil, errors.Join(err, src.close())
+	}
+	img.kept = src
+	return img, nil
+}
+
+// find returns the image of a plain archive.
+func (s *dockerArchive) find(ctx context.Context, src archiveSource, want Platform) (*Image, error) {
+	files, err := indexArchive(ctx, src, s.puller.limits)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := readFile(files, "manifest.json", s.puller.limits.ManifestBytes, "manifest_bytes")
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +82,7 @@ func (s *dockerArchive) tagged(images []savedImage) (*savedImage, error) {
 	}
 	e := model.Errorf(model.CodeInvalid, "%s holds %d images: name one", s, len(images))
 	if len(tags) > 0 {
-		return nil, e.WithHint("for example docker-archive:%s:%s", s.path, model.Printable(tags[0]))
+		return nil, e.WithHint("for example docker-archive:%s:%s", s.src, model.Printable(tags[0]))
 	}
 	return nil, e
 }
@@ -91,10 +106,10 @@ func (s *dockerArchive) image(files *archiveFiles, saved *savedImage, want Platf
 	if len(saved.Layers) == 0 {
 		return nil, model.Errorf(model.CodeIntegrity, "the image has no layers")
 	}
-	if len(saved.Layers) > s.limits.Layers {
-		return nil, limitError("layers", s.limits.Layers, "the image has %d layers", len(saved.Layers))
+	if len(saved.Layers) > s.puller.limits.Layers {
+		return nil, limitError("layers", s.puller.limits.Layers, "the image has %d layers", len(saved.Layers))
 	}
-	doc, err := readFile(files, saved.Config, s.limits.ConfigBytes, "config_bytes")
+	doc, err := readFile(files, saved.Config, s.puller.limits.ConfigBytes, "config_bytes")
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func (r *registry) download(ctx context.Context, in *ingest, report model.Report
 
 // downloadOnce sends one request and appends what it brings.
 func (r *registry) downloadOnce(ctx context.Context, in *ingest, report model.Report) error {
-	ctx, watch := newWatchdog(ctx, r.limits.Stall)
+	ctx, watch := newWatchdog(ctx, "the registry", r.limits.Stall)
 	defer watch.stop()
 	resp, err := r.getBlob(ctx, in)
 	if err != nil {
@@ -116,6 +116,7 @@ func item(report model.Report, d Digest, current, total int64) {
 
 // watchdog ends a transfer that stands still.
 type watchdog struct {
+	who    string
 	bytes  atomic.Int64
 	stop   context.CancelFunc
 	period time.Duration
@@ -123,9 +124,9 @@ type watchdog struct {
 
 // newWatchdog returns a context that ends, with an error that says so, when
 // less than minProgress bytes come in a period.
-func newWatchdog(ctx context.Context, period time.Duration) (context.Context, *watchdog) {
+func newWatchdog(ctx context.Context, who string, period time.Duration) (context.Context, *watchdog) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	w := &watchdog{period: period, stop: func() { cancel(nil) }}
+	w := &watchdog{who: who, period: period, stop: func() { cancel(nil) }}
 	go w.run(ctx, cancel)
 	return ctx, w
 }
@@ -139,7 +140,7 @@ func (w *watchdog) run(ctx context.Context, cancel context.CancelCauseFunc) {
 			return
 		case <-ticker.C:
 			if w.bytes.Swap(0) < minProgress {
-				cancel(model.Errorf(model.CodeTimeout, "the registry sent nothing for %v", w.period).
+				cancel(model.Errorf(model.CodeTimeout, "%s sent nothing for %v", w.who, w.period).
 					WithHint("pull again: what has arrived is kept"))
 				return
 			}

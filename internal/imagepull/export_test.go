@@ -36,7 +36,7 @@ func (c *Contents) Of(n *ext4.Node) []byte { return c.of[n] }
 
 // FlattenArchives unpacks and merges layers as BuildExt4 does.
 func FlattenArchives(ctx context.Context, limits Limits, report model.Report, archives ...[]byte) (*ext4.Node, *Contents, error) {
-	u := &unpacker{budget: &budget{limits: limits}, skipped: &skips{}}
+	u := &unpacker{tab: &tab{budget: &budget{limits: limits}}, skipped: &skips{}}
 	w, err := ext4.Create(nowhere{}, ext4.Options{})
 	if err != nil {
 		return nil, nil, err
@@ -66,3 +66,32 @@ const MaxAhead = aheadChunk * aheadChunks
 
 // ReadAhead is readAhead, for an archive that nobody hashes.
 func ReadAhead(r io.Reader) io.ReadCloser { return readAhead(r, digestOf(nil).newHash()) }
+
+// ParseManifest returns what an accepted manifest or index points at.
+func ParseManifest(doc []byte, mediaType string) ([]Digest, error) {
+	d, err := parseDocument(doc, mediaType, DefaultLimits())
+	if err != nil {
+		return nil, err
+	}
+	all := append(d.Layers, d.Manifests...)
+	if d.Config != nil {
+		all = append(all, *d.Config)
+	}
+	var digests []Digest
+	for _, c := range all {
+		digests = append(digests, c.Digest)
+	}
+	return digests, nil
+}
+
+// ParseConfig returns what an accepted configuration says.
+func ParseConfig(doc []byte, layers int) (model.ImageConfig, error) {
+	c, err := parseConfig(doc, layers)
+	if err != nil {
+		return model.ImageConfig{}, err
+	}
+	return c.image(), nil
+}
+
+// RetryAfter is how long an answer with these headers makes a request wait.
+var RetryAfter = retryAfter

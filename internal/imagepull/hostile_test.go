@@ -31,7 +31,7 @@ type hostileCase struct {
 var longName = strings.Repeat("n", 255)
 
 var hostileCases = []hostileCase{
-	{rows: "1", name: "up and out", layer: []member{file("../x", "")}, code: model.CodeIntegrity, says: `"../x" leaves the root`},
+	{rows: "1", name: "up and out", layer: []member{file("../x", "")}, code: model.CodeIntegrity, says: `../x" leaves the root`},
 	{rows: "1", name: "rooted, up and out", layer: []member{file("/../x", "")}, code: model.CodeIntegrity, says: "leaves the root"},
 	{rows: "1", name: "down, up and out", layer: []member{file("a/../../x", "")}, code: model.CodeIntegrity, says: "leaves the root"},
 	{rows: "1", name: "up but inside", layer: []member{file("a/../x", "1")}, want: `/x file "1"`},

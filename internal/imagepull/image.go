@@ -19,6 +19,16 @@ type Image struct {
 	Created time.Time
 
 	layers []layer
+	kept   archiveSource // holds the layers; nil when nothing has to be closed
+}
+
+// Close gives up what an image that came as a stream is kept in. After it the
+// image cannot be built.
+func (img *Image) Close() error {
+	if img.kept == nil {
+		return nil
+	}
+	return img.kept.close()
 }
 
 // layer is an archive that can be opened. Only one of open's results is used
@@ -28,8 +38,10 @@ type layer struct {
 	diffID Digest // of the archive, "" when nothing is promised
 	size   int64  // of the blob, 0 when not known
 	live   bool   // the blob is made while it is read
+	expect int64  // bytes that its files may have, 0 when not known: a guess
 
-	// open returns the blob: verified, or of a source that is trusted.
+	// open returns the blob: verified, or of a source that is trusted, or
+	// still on its way, as an *incoming.
 	open func(ctx context.Context, report model.Report) (io.ReadCloser, error)
 
 	// damaged, when set, is called after the blob turned out to be broken and
@@ -54,6 +66,7 @@ func newImage(kind string, c *chosen, open func(descriptor) layer) *Image {
 	for i, d := range c.manifest.Layers {
 		l := open(d)
 		l.digest, l.diffID, l.size = d.Digest, Digest(c.config.RootFS.DiffIDs[i]), d.Size
+		l.expect = d.contents()
 		img.layers = append(img.layers, l)
 		img.Source.Layers = append(img.Source.Layers, string(d.Digest))
 	}

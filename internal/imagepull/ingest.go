@@ -20,6 +20,8 @@ type ingest struct {
 	size   int64 // what the blob will have
 	offset int64 // what it has
 	sum    hash.Hash
+
+	arrival *arrival // told of what is written; nil when nobody waits for it
 }
 
 // openIngest continues the partial blob at path or begins it.
@@ -46,8 +48,11 @@ func (in *ingest) Write(p []byte) (int, error) {
 		return 0, model.Errorf(model.CodeIntegrity, "blob %s is longer than the %d bytes of its descriptor", in.digest.Short(), in.size)
 	}
 	n, err := in.file.WriteAt(p, in.offset)
-	in.sum.Write(p[:n])
 	in.offset += int64(n)
+	if in.arrival != nil {
+		in.arrival.grow(in.offset)
+	}
+	in.sum.Write(p[:n])
 	if err != nil {
 		return n, storageError(err)
 	}
@@ -57,6 +62,9 @@ func (in *ingest) Write(p []byte) (int, error) {
 // reset begins again from nothing.
 func (in *ingest) reset() error {
 	in.offset = 0
+	if in.arrival != nil {
+		in.arrival.restart()
+	}
 	in.sum.Reset()
 	return in.file.Truncate(0)
 }

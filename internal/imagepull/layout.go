@@ -29,18 +29,38 @@ type fileSet interface {
 // in an archive.
 type layoutSource struct {
 	kind   string
-	path   string
+	path   string        // of a directory
+	src    archiveSource // of an archive
 	tag    string
+	puller *Puller
 	limits Limits
 	files  fileSet // of resolve
 }
 
-func (s *layoutSource) String() string { return "OCI layout " + s.path }
+func (s *layoutSource) String() string { return "OCI layout " + s.place() }
 
 func (s *layoutSource) resolve(ctx context.Context, want Platform, _ model.Report) (*Image, error) {
-	if err := s.openFiles(ctx); err != nil {
+	if s.src == nil {
+		s.files = dirFiles(s.path)
+		return s.find(ctx, want)
+	}
+	src, err := s.puller.plain(ctx, s.src)
+	if err != nil {
 		return nil, err
 	}
+	var img *Image
+	if s.files, err = indexArchive(ctx, src, s.limits); err == nil {
+		img, err = s.find(ctx, want)
+	}
+	if err != nil {
+		return nil, errors.Join(err, src.close())
+	}
+	img.kept = src
+	return img, nil
+}
+
+// find returns the image in s.files.
+func (s *layoutSource) find(ctx context.Context, want Platform) (*Image, error) {
 	index, err := readFile(s.files, "index.json", s.limits.ManifestBytes, "manifest_bytes")
 	if err != nil {
 		return nil, err
@@ -65,17 +85,12 @@ func (s *layoutSource) resolve(ctx context.Context, want Platform, _ model.Repor
 	return newImage(s.kind, found, s.layer), nil
 }
 
-func (s *layoutSource) openFiles(ctx context.Context) error {
-	if s.kind == KindOCILayout {
-		s.files = dirFiles(s.path)
-		return nil
+// place is the path to name a tag behind.
+func (s *layoutSource) place() string {
+	if s.src != nil {
+		return s.src.String()
 	}
-	files, err := indexArchive(ctx, s.path, s.limits)
-	if err != nil {
-		return err
-	}
-	s.files = files
-	return nil
+	return s.path
 }
 
 // tagged returns the manifest of the tag, or the only one when none is asked for.
@@ -90,7 +105,7 @@ func (s *layoutSource) tagged(manifests []descriptor) (descriptor, error) {
 	}
 	if s.tag == "" {
 		return descriptor{}, model.Errorf(model.CodeInvalid, "%s holds %d images: name a tag", s, len(manifests)).
-			WithHint("for example %s:%s:%s", s.kind, s.path, tags[0])
+			WithHint("for example %s:%s:%s", s.kind, s.place(), model.Printable(tags[0]))
 	}
 	return descriptor{}, model.Errorf(model.CodeNotFound, "%s has no tag %q", s, s.tag).
 		WithHint("it has %q", model.Nearest(s.tag, tags))

@@ -1,7 +1,6 @@
 package imagepull
 
 import (
-	"sync/atomic"
 	"time"
 
 	"banger/internal/model"
@@ -12,7 +11,7 @@ import (
 type Limits struct {
 	OutputBytes   int64         // what all layers may unpack to
 	Entries       int64         // archive members of all layers
-	MetadataBytes int64         // names, link targets and extended attributes of all layers, in memory
+	MetadataBytes int64         // what all layers take in memory: members, names, link targets, extended attributes
 	Layers        int           // of one image
 	PathBytes     int           // of one member's name
 	Depth         int           // directories below each other
@@ -29,51 +28,26 @@ func DefaultLimits() Limits {
 	return Limits{
 		OutputBytes:   64 << 30,
 		Entries:       5_000_000,
-		MetadataBytes: 1 << 30,
+		MetadataBytes: 160 << 20, // of a daemon that is to stay below 256 MiB
 		Layers:        512,
 		PathBytes:     4095,
 		Depth:         2048,
 		XattrBytes:    64 << 10,
 		ManifestBytes: 4 << 20,
 		ConfigBytes:   8 << 20,
-		WindowBytes:   128 << 20,
+		WindowBytes:   32 << 20, // what the highest levels in use want; there is one for each layer being unpacked
 		Lookups:       1 << 28,
 		Stall:         time.Minute,
 	}
 }
 
-// limitError says which limit was reached and how it is called.
+// limitError says which limit was reached and how its setting is called.
 func limitError(setting string, limit any, format string, args ...any) *model.Error {
-	return model.Errorf(model.CodeLimit, format+" (limit %s = %v)", append(args, setting, limit)...).
-		WithHint("if the image is trusted, raise %s in the configuration", setting)
+	return model.Errorf(model.CodeLimit, format+" (limit image.%s = %v)", append(args, setting, limit)...).
+		WithHint("if the image is trusted, raise image.%s in config.toml: banger config show", setting)
 }
 
-// budget counts what the layers of one image use of the limits; they run side
-// by side.
-type budget struct {
-	limits            Limits
-	archives          atomic.Int64 // bytes read of the archives, padding included
-	contents          atomic.Int64 // bytes of files, holes included
-	entries, metadata atomic.Int64
-}
-
-func (b *budget) spendArchive(n int) error { return b.spendOutput(&b.archives, int64(n)) }
-
-func (b *budget) spendContent(n int64) error { return b.spendOutput(&b.contents, n) }
-
-func (b *budget) spendOutput(spent *atomic.Int64, n int64) error {
-	if n < 0 || n > b.limits.OutputBytes || spent.Add(n) > b.limits.OutputBytes {
-		return limitError("output_bytes", b.limits.OutputBytes, "the layers unpack to too much data")
-	}
-	return nil
-}
-
-func (b *budget) spendEntry(metadata int) error {
-	if b.entries.Add(1) > b.limits.Entries {
-		return limitError("entries", b.limits.Entries, "the layers hold too many files")
-	}
-	if b.metadata.Add(int64(metadata)) > b.limits.MetadataBytes {
-		return limitError("metadata_bytes", b.limits.MetadataBytes, "the layers hold too many bytes of names and attributes")
-	}
-	return nil
+// fixedLimitError is limitError for a limit that is no setting.
+func fixedLimitError(what string, limit int, format string, args ...any) *model.Error {
+	return model.Errorf(model.CodeLimit, format+" (%s: at most %d)", append(args, what, limit)...)
 }

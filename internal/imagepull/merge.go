@@ -14,6 +14,8 @@ import (
 //     stand among the members,
 //  2. its members are put in their order, the last of a name counts,
 //  3. hard links whose target came later are made.
+//
+// The entries are used up.
 func (t *tree) apply(entries []entry) error {
 	declares := declaredBy(entries)
 	for i := range entries {
@@ -27,6 +29,7 @@ func (t *tree) apply(entries []entry) error {
 		switch e := &entries[i]; e.kind {
 		case put:
 			err = t.put(e)
+			*e = entry{} // so that a large layer is not held twice
 		case hardLink:
 			later, err = t.linkOrDefer(e, later)
 		case whiteout, opaque:

@@ -4,24 +4,29 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"banger/internal/model"
+	"banger/internal/registryauth"
 )
 
 // Config is what a Puller is made of. Cache is needed; the rest has defaults.
 type Config struct {
 	Cache      *Cache
-	Limits     Limits            // default DefaultLimits
-	Keychain   authn.Keychain    // default: what docker and podman have logged in to
-	Transport  http.RoundTripper // default: direct or by the environment's proxy
-	Backoff    time.Duration     // before the second attempt at a request; default 500 ms
-	Probe      time.Duration     // for the first contact with a registry; default 12 s
-	Mmdebstrap string            // program; default mmdebstrap, from PATH
+	Limits     Limits                // default DefaultLimits
+	Keychain   authn.ContextKeychain // default: what docker and podman have logged in to
+	Transport  http.RoundTripper     // default: direct or by the environment's proxy
+	Backoff    time.Duration         // before the second attempt at a request; default 500 ms
+	Probe      time.Duration         // for the first contact with a registry; default 12 s
+	TokenHosts []string              // may be given any registry's credentials, as its token server
+	Getenv     func(string) string   // default os.Getenv
+	Mmdebstrap string                // program; default mmdebstrap, from PATH
 }
 
 // Puller resolves references and builds root filesystems of them. It may be
@@ -29,11 +34,13 @@ type Config struct {
 type Puller struct {
 	cache      *Cache
 	limits     Limits
-	keychain   authn.Keychain
+	keychain   authn.ContextKeychain
+	tokenHosts []string
 	transport  http.RoundTripper
 	backoff    backoff
 	probe      time.Duration
 	mmdebstrap string
+	getenv     func(string) string
 }
 
 // New returns a Puller.
@@ -41,8 +48,11 @@ func New(cfg Config) *Puller {
 	if cfg.Limits == (Limits{}) {
 		cfg.Limits = DefaultLimits()
 	}
+	if cfg.Getenv == nil {
+		cfg.Getenv = os.Getenv
+	}
 	if cfg.Keychain == nil {
-		cfg.Keychain = authn.DefaultKeychain
+		cfg.Keychain = registryauth.New(registryauth.Config{Getenv: cfg.Getenv})
 	}
 	if cfg.Transport == nil {
 		cfg.Transport = newTransport()
@@ -60,10 +70,12 @@ func New(cfg Config) *Puller {
 		cache:      cfg.Cache,
 		limits:     cfg.Limits,
 		keychain:   cfg.Keychain,
+		tokenHosts: cfg.TokenHosts,
 		transport:  encryptedOnly{cfg.Transport},
 		backoff:    backoff{cfg.Backoff},
 		probe:      cfg.Probe,
 		mmdebstrap: cfg.Mmdebstrap,
+		getenv:     cfg.Getenv,
 	}
 }
 
@@ -84,7 +96,7 @@ func (p *Puller) Resolve(ctx context.Context, ref Ref, platform string, report m
 	if err != nil {
 		return nil, err
 	}
-	sources, err := p.sources(ref)
+	sources, err := p.sources(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -106,17 +118,67 @@ func (p *Puller) Resolve(ctx context.Context, ref Ref, platform string, report m
 	return nil, withSuggestions(model.Errorf(model.CodeOf(last), "resolving %s: %w", ref.familiar(), last), ref)
 }
 
+// ResolveStream is Resolve for a reference to standard input, which in is. The
+// image is to be closed. One Read of in may be under way after it returns.
+func (p *Puller) ResolveStream(ctx context.Context, ref Ref, in io.Reader, platform string, report model.Report) (*Image, error) {
+	want, err := ParsePlatform(platform)
+	if err != nil {
+		return nil, err
+	}
+	if !ref.IsStream() {
+		return nil, model.Errorf(model.CodeInvalid, "%s is not standard input", ref)
+	}
+	in, stop := interruptible(ctx, in)
+	defer stop()
+	kept, err := p.cache.spool(in, streamName, p.limits.OutputBytes)
+	if err != nil {
+		return nil, model.Errorf(model.CodeOf(causeOf(ctx, err)), "reading %s: %w", streamName, causeOf(ctx, err))
+	}
+	src, err := p.archive(ctx, ref, kept)
+	if err != nil {
+		return nil, errors.Join(err, kept.close())
+	}
+	img, err := src.resolve(ctx, want, report)
+	if err != nil {
+		return nil, model.Errorf(model.CodeOf(err), "resolving %s: %w", streamName, errors.Join(err, kept.close()))
+	}
+	img.Source.Reference = ref.text + "@" + img.Key
+	return img, nil
+}
+
+// archive returns the source for an archive of the kind that ref names, or
+// that it turns out to be.
+func (p *Puller) archive(ctx context.Context, ref Ref, src archiveSource) (source, error) {
+	kind := ref.kind
+	if kind == KindArchive {
+		var err error
+		if kind, err = identify(ctx, src, p.limits); err != nil {
+			return nil, model.Errorf(model.CodeOf(err), "looking into %s: %w", src, err)
+		}
+	}
+	switch kind {
+	case KindOCIArchive:
+		return &layoutSource{kind: kind, src: src, tag: ref.tag, puller: p, limits: p.limits}, nil
+	case KindDockerArchive:
+		return &dockerArchive{puller: p, src: src, tag: ref.tag}, nil
+	}
+	return &tarSource{src}, nil
+}
+
 // sources returns the places where ref is looked for, in order.
-func (p *Puller) sources(ref Ref) ([]source, error) {
+func (p *Puller) sources(ctx context.Context, ref Ref) ([]source, error) {
 	switch {
-	case ref.kind == KindOCILayout || ref.kind == KindOCIArchive:
+	case ref.IsStream():
+		return nil, noInput(ref)
+	case ref.kind == KindOCILayout:
 		return []source{&layoutSource{kind: ref.kind, path: ref.path, tag: ref.tag, limits: p.limits}}, nil
-	case ref.kind == KindDockerArchive:
-		return []source{&dockerArchive{path: ref.path, tag: ref.tag, limits: p.limits}}, nil
-	case ref.kind == KindTar:
-		return []source{&tarSource{file: ref.path}}, nil
 	case ref.kind == KindDir:
 		return []source{&dirSource{dir: ref.path}}, nil
+	case ref.kind == KindDockerDaemon || ref.kind == KindPodman:
+		return []source{&engine{puller: p, kind: ref.kind, name: ref.path}}, nil
+	case ref.path != "":
+		src, err := p.archive(ctx, ref, archiveFile(ref.path))
+		return []source{src}, err
 	case ref.image != nil:
 		return []source{&registrySource{puller: p, ref: ref.image}}, nil
 	case ref.entry == nil:

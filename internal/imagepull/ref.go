@@ -5,6 +5,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -20,21 +21,32 @@ const (
 	KindDockerArchive = "docker-archive"
 	KindTar           = "tar"
 	KindDir           = "dir"
+	KindArchive       = "archive" // of references alone: what it holds decides
+	KindDockerDaemon  = "docker-daemon"
+	KindPodman        = "podman"
 	KindMmdebstrap    = "mmdebstrap"
+)
+
+// streamPath stands for standard input in the place of a path.
+const (
+	streamPath = "-"
+	streamName = "standard input"
 )
 
 // maxRefBytes bounds a reference.
 const maxRefBytes = 4096
 
 // Ref is a reference whose syntax is right. It names an image of the catalog,
-// an image in a registry, or one in files of this host (oci:DIR[:TAG],
-// oci-archive:FILE[:TAG], docker-archive:FILE[:TAG], tar:FILE, dir:DIR).
+// an image in a registry, one in files of this host (oci:DIR[:TAG],
+// oci-archive:FILE[:TAG], docker-archive:FILE[:TAG], tar:FILE, archive:FILE,
+// dir:DIR), one that a docker or podman of this host has (docker-daemon:NAME,
+// podman:NAME), or one on standard input ("-" in place of FILE, or alone).
 type Ref struct {
 	kind  string
 	text  string         // canonical form
 	entry *catalogEntry  // of the catalog, or nil
 	image name.Reference // in a registry
-	path  string         // in files
+	path  string         // in files; of a container engine, the image's name
 	tag   string         // in a layout or an archive of several images
 }
 
@@ -43,19 +55,30 @@ func ParseRef(s string) (Ref, error) {
 	if len(s) > maxRefBytes {
 		return Ref{}, model.Errorf(model.CodeInvalid, "reference %.40q... has %d bytes: at most %d are allowed", s, len(s), maxRefBytes)
 	}
-	if kind, file, ok := strings.Cut(s, ":"); ok && isPath(file) {
-		switch kind {
-		case KindTar, KindDir:
-			return parseFileRef(kind, file, "")
-		case KindOCILayout, KindOCIArchive, KindDockerArchive:
-			return parseTaggedRef(kind, file)
-		}
+	if s == streamPath {
+		return Ref{kind: KindArchive, text: s, path: s}, nil
+	}
+	kind, rest, ok := strings.Cut(s, ":")
+	switch {
+	case ok && (kind == KindDockerDaemon || kind == KindPodman):
+		return parseEngineRef(kind, rest)
+	case ok && isPath(rest) && (kind == KindTar || kind == KindDir):
+		return parseFileRef(kind, rest, "")
+	case ok && isPath(rest) && slices.Contains(taggedKinds, kind):
+		return parseTaggedRef(kind, rest)
 	}
 	if entry := catalog().find(s); entry != nil {
 		return Ref{kind: KindRegistry, text: entry.Name, entry: entry}, nil
 	}
 	return parseRegistryRef(s)
 }
+
+// taggedKinds are the kinds whose files may hold several images.
+var taggedKinds = []string{KindOCILayout, KindOCIArchive, KindDockerArchive, KindArchive}
+
+// IsStream tells whether the reference is to standard input: ResolveStream is
+// for those, Resolve for all others.
+func (r Ref) IsStream() bool { return r.path == streamPath }
 
 func parseRegistryRef(s string) (Ref, error) {
 	image, err := name.ParseReference(s)
@@ -93,16 +116,19 @@ func checkGrammar(image name.Reference) error {
 }
 
 // isPath tells a file from a repository of that name, as localhost/oci.
-func isPath(s string) bool { return strings.HasPrefix(s, "/") || strings.HasPrefix(s, ".") }
+func isPath(s string) bool {
+	return strings.HasPrefix(s, "/") || strings.HasPrefix(s, ".") || s == streamPath || strings.HasPrefix(s, streamPath+":")
+}
 
 // parseTaggedRef splits a path and a tag at the first colon, since a tag of a
 // Docker archive may be a whole reference (docker-archive:/f.tar:team/app:v1).
 func parseTaggedRef(kind, s string) (Ref, error) {
 	file, tag, tagged := strings.Cut(s, ":")
-	if tagged && (tag == "" || kind != KindDockerArchive && !tagRE.MatchString(tag)) {
+	reference := kind == KindDockerArchive || kind == KindArchive
+	if tagged && (tag == "" || !reference && !tagRE.MatchString(tag)) {
 		return Ref{}, model.Errorf(model.CodeInvalid, "%s:%.200q is neither a path nor a path and a tag", kind, s)
 	}
-	if tagged && kind == KindDockerArchive {
+	if tagged && reference {
 		if _, err := name.ParseReference(tag); err != nil {
 			return Ref{}, model.Errorf(model.CodeInvalid, "%.200q is no tag: %w", tag, err)
 		}
@@ -111,6 +137,10 @@ func parseTaggedRef(kind, s string) (Ref, error) {
 }
 
 func parseFileRef(kind, file, tag string) (Ref, error) {
+	if file == streamPath && kind != KindOCILayout && kind != KindDir {
+		text := strings.TrimSuffix(kind+":"+file+":"+tag, ":")
+		return Ref{kind: kind, text: text, path: file, tag: tag}, nil
+	}
 	if !filepath.IsAbs(file) {
 		return Ref{}, model.Errorf(model.CodeInvalid, "path %q is not absolute", file).
 			WithHint("write %s:/the/whole/path", kind)
@@ -140,6 +170,12 @@ func (r Ref) DefaultName() string {
 	if r.entry != nil {
 		repository, tag, _ := strings.Cut(r.entry.Name, ":")
 		return objectName(path.Base(repository), suffix(tag))
+	}
+	if r.kind == KindDockerDaemon || r.kind == KindPodman {
+		return engineImageName(r.path)
+	}
+	if r.IsStream() && r.tag == "" {
+		return ""
 	}
 	if image, err := name.ParseReference(r.tag); err == nil && strings.ContainsAny(r.tag, "/:") {
 		return objectName(path.Base(image.Context().RepositoryStr()), suffix(image.Identifier()))

@@ -26,40 +26,57 @@ const maxErrorText = 512
 type registry struct {
 	client  *http.Client
 	repo    name.Repository
+	unread  error // why there are no credentials, when there should be some
 	cache   *Cache
 	limits  Limits
 	backoff backoff
 }
 
 // connect finds out whether the registry is there and how it wants to be
-// talked to.
+// talked to. Credentials that cannot be read count when they are asked for.
 func (p *Puller) connect(ctx context.Context, ref name.Reference) (*registry, error) {
 	repo := ref.Context()
-	auth, err := authn.Resolve(ctx, p.keychain, repo)
-	if err != nil {
-		return nil, model.Errorf(model.CodeUnauthorized, "reading the credentials for %s: %w", repo.RegistryStr(), err).
-			WithHint("check the credential helper in docker's config.json")
+	auth, unread := p.keychain.ResolveContext(ctx, repo)
+	if ctx.Err() != nil {
+		return nil, causeOf(ctx, ctx.Err())
+	}
+	if unread != nil {
+		auth = authn.Anonymous
 	}
 	probe, cancel := context.WithTimeoutCause(ctx, p.probe, errNoAnswer)
 	defer cancel()
+	home := homebound{inner: p.transport, registry: repo.RegistryStr(), others: p.tokenHosts}
 	var rt http.RoundTripper
-	err = p.backoff.retry(probe, func() (bool, error) {
-		rt, err = transport.NewWithContext(probe, repo.Registry, auth, p.transport, []string{ref.Scope(transport.PullScope)})
+	err := p.backoff.retry(probe, func() (bool, error) {
+		var err error
+		rt, err = transport.NewWithContext(probe, repo.Registry, auth, home, []string{ref.Scope(transport.PullScope)})
 		return false, err
 	})
 	if err != nil && ctx.Err() == nil && probe.Err() != nil {
 		err = fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
-	if err != nil {
-		return nil, registryError(repo.RegistryStr(), causeOf(ctx, err))
-	}
-	return &registry{
+	r := &registry{
 		client:  &http.Client{Transport: rt, CheckRedirect: checkRedirect},
 		repo:    repo,
+		unread:  unread,
 		cache:   p.cache,
 		limits:  p.limits,
 		backoff: p.backoff,
-	}, nil
+	}
+	if err != nil {
+		return nil, r.error(causeOf(ctx, err))
+	}
+	return r, nil
+}
+
+// error classes what went wrong with the registry. One that refuses us because
+// credentials could not be read is not to blame.
+func (r *registry) error(err error) error {
+	err = registryError(r.repo.RegistryStr(), err)
+	if r.unread == nil || model.CodeOf(err) != model.CodeUnauthorized {
+		return err
+	}
+	return model.Errorf(model.CodeUnauthorized, "registry %s wants credentials: %w", r.repo.RegistryStr(), r.unread)
 }
 
 // root fetches the document that ref names.
@@ -87,8 +104,14 @@ func (r *registry) config(ctx context.Context, d descriptor) ([]byte, error) {
 	return r.cached(ctx, "blobs/", d, r.limits.ConfigBytes, "config_bytes")
 }
 
-// cached reads a small document from the cache, else from the registry.
+// cached reads a small document from the cache, else from the registry. Who
+// wants the same one meanwhile waits.
 func (r *registry) cached(ctx context.Context, kind string, d descriptor, most int64, setting string) ([]byte, error) {
+	unlock, err := r.cache.locks.lock(ctx, string(d.Digest))
+	if err != nil {
+		return nil, causeOf(ctx, err)
+	}
+	defer unlock()
 	if doc := r.cache.read(d.Digest, most); int64(len(doc)) == d.Size && doc != nil {
 		return doc, nil
 	}
@@ -119,7 +142,7 @@ func (r *registry) document(ctx context.Context, path string, want descriptor, m
 	})
 	switch {
 	case err != nil:
-		return nil, "", registryError(r.repo.RegistryStr(), causeOf(ctx, err))
+		return nil, "", r.error(causeOf(ctx, err))
 	case int64(len(doc)) > most:
 		return nil, "", limitError(setting, most, "the registry sends too large a document")
 	}

@@ -18,8 +18,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-
 	"banger/internal/imagepull"
 	"banger/internal/model"
 )
@@ -115,7 +113,7 @@ func newRigOn(t *testing.T, dir string) *imagepull.Puller {
 	}
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	return imagepull.New(imagepull.Config{Cache: cache, Transport: transport, Backoff: time.Millisecond, Keychain: authn.NewMultiKeychain()})
+	return imagepull.New(imagepull.Config{Cache: cache, Transport: transport, Backoff: time.Millisecond, Keychain: noKeys{}})
 }
 
 func flipByte(t *testing.T, path string) {
@@ -338,19 +336,13 @@ func TestCredentialsStayWithTheRegistry(t *testing.T) {
 		}
 		return false
 	})
-	r := newRig(t, func(c *imagepull.Config) { c.Keychain = fixedKeychain{} })
+	r := newRig(t, func(c *imagepull.Config) { c.Keychain = keys{Username: "me", Password: "secret"} })
 	if _, _, err := r.pull(context.Background(), t, ref); err != nil {
 		t.Fatal(err)
 	}
 	if !seen.Load() || leaked.Load() {
 		t.Errorf("redirected: %v, leaked: %v", seen.Load(), leaked.Load())
 	}
-}
-
-type fixedKeychain struct{}
-
-func (fixedKeychain) Resolve(authn.Resource) (authn.Authenticator, error) {
-	return &authn.Basic{Username: "me", Password: "secret"}, nil
 }
 
 // Row 57: blobs named by sha512 are verified too.

@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -137,7 +136,7 @@ func newRig(t *testing.T, change func(*imagepull.Config)) *rig {
 	}
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	cfg := imagepull.Config{Cache: cache, Transport: transport, Backoff: time.Millisecond, Keychain: authn.NewMultiKeychain()}
+	cfg := imagepull.Config{Cache: cache, Transport: transport, Backoff: time.Millisecond, Keychain: noKeys{}}
 	if change != nil {
 		change(&cfg)
 	}

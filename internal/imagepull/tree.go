@@ -117,5 +117,5 @@ func set(dir *ext4.Node, name string, n *ext4.Node) {
 	if dir.Children == nil {
 		dir.Children = map[string]*ext4.Node{}
 	}
-	dir.Children[name] = n
+	dir.Children[strings.Clone(name)] = n // name is a part of a path, which is not to be kept for it
 }

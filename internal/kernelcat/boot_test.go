@@ -33,9 +33,10 @@ var machines = map[string][]string{
 	},
 }
 
-// TestDebianKernelBoots pulls the default kernel from the mirror that this
-// host's apt knows and boots it with its initial file system.
-func TestDebianKernelBoots(t *testing.T) {
+// TestDebianKernelsBoot pulls Debian's kernels, the default one for virtual
+// machines and the one with every driver, from the mirror that this host's apt
+// knows, and boots them with their initial file systems.
+func TestDebianKernelsBoot(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: a kernel is downloaded and booted")
 	}
@@ -48,7 +49,15 @@ func TestDebianKernelBoots(t *testing.T) {
 		c.Packages = apt.New(apt.Config{Dir: filepath.Join(c.Paths.Cache, "apt"), Arch: "amd64"})
 		c.AgentPath = buildInit(t)
 	})
-	k, err := e.EnsureKernel(t.Context(), "", func(p model.Progress) { t.Log(p.Stage, p.Note) })
+	bootKernel(t, e, "debian-12-cloud")
+	if !raceDetector { // the end-to-end tests boot it too
+		bootKernel(t, e, "debian-12")
+	}
+}
+
+func bootKernel(t *testing.T, e *env, name string) {
+	t.Helper()
+	k, err := e.EnsureKernel(t.Context(), name, func(p model.Progress) { t.Log(p.Stage, p.Note) })
 	switch model.CodeOf(err) {
 	case "":
 	case model.CodeUnsupported, model.CodeUnreachable:
@@ -63,7 +72,7 @@ func TestDebianKernelBoots(t *testing.T) {
 	}
 	t.Logf("%s: initial file system made in %v", k.Version, time.Since(began))
 	for machine, args := range machines {
-		checkBoot(t, machine, boot(t, k, initramfs, args))
+		checkBoot(t, name+" on "+machine, boot(t, k, initramfs, args))
 	}
 }
 

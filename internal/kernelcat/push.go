@@ -62,7 +62,7 @@ func (s *Service) push(ctx context.Context, op *operation.Op, name, ref string) 
 		return "", err
 	}
 	op.Stage("compress")
-	dir, err := s.pushDir()
+	dir, err := s.cacheTemp(pushPrefix)
 	if err != nil {
 		return "", err
 	}
@@ -79,17 +79,6 @@ func (s *Service) push(ctx context.Context, op *operation.Op, name, ref string) 
 // pushPrefix begins the names of directories below the cache in which kernels
 // are compressed.
 const pushPrefix = "push-"
-
-func (s *Service) pushDir() (string, error) {
-	if err := os.MkdirAll(s.cfg.Paths.Cache, 0o700); err != nil {
-		return "", fmt.Errorf("making the cache directory: %w", err)
-	}
-	dir, err := os.MkdirTemp(s.cfg.Paths.Cache, pushPrefix)
-	if err != nil {
-		return "", fmt.Errorf("making a directory to compress in: %w", err)
-	}
-	return dir, nil
-}
 
 // compressParts writes the layers of k below dir. Equal kernels give equal
 // bytes.

@@ -24,18 +24,18 @@ const unusedInitramfs = 30 * 24 * time.Hour
 // may only not be mounted, and EnsureKernel makes up for them.
 func (s *Service) Recover(ctx context.Context) error {
 	err := s.sweepKernels(ctx)
-	return errors.Join(err, failpoint.Hit(ctx, "kernel.recover/swept"), s.sweepInitramfs(), s.sweepPushes())
+	return errors.Join(err, failpoint.Hit(ctx, "kernel.recover/swept"), s.sweepInitramfs(), s.sweepTemp())
 }
 
-// sweepPushes removes what a push had compressed.
-func (s *Service) sweepPushes() error {
-	dirs, err := filepath.Glob(filepath.Join(globQuote(s.cfg.Paths.Cache), pushPrefix+"*"))
-	if err != nil {
-		return fmt.Errorf("listing the cache: %w", err)
-	}
+// sweepTemp removes what a push had compressed and a test unpacked.
+func (s *Service) sweepTemp() error {
 	var failed []error
-	for _, dir := range dirs {
-		failed = append(failed, os.RemoveAll(dir))
+	for _, prefix := range []string{pushPrefix, testPrefix} {
+		dirs, err := filepath.Glob(filepath.Join(globQuote(s.cfg.Paths.Cache), prefix+"*"))
+		failed = append(failed, err)
+		for _, dir := range dirs {
+			failed = append(failed, os.RemoveAll(dir))
+		}
 	}
 	return errors.Join(failed...)
 }

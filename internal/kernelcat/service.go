@@ -22,6 +22,8 @@ type Store interface {
 	Kernels(ctx context.Context) ([]model.Kernel, error)
 	// DeleteKernel is CodeNotFound when there is none of the name.
 	DeleteKernel(ctx context.Context, name string) error
+	// UpdateKernel replaces the row of k's name; CodeNotFound when there is none.
+	UpdateKernel(ctx context.Context, k model.Kernel) error
 }
 
 // Packages gets a distribution's packages; *apt.Client does.
@@ -50,6 +52,7 @@ type Config struct {
 	// HOST[/PREFIX]; "": nowhere.
 	Registry  string
 	Artifacts Artifacts         // nil: sources in registries are not supported
+	Tester    Tester            // nil: kernels are not tested here
 	Web       http.RoundTripper // for sources by URL; default web.NewTransport()
 	HostRoot  string            // of the host's own kernel; default "/"
 	// Users names the images and VMs that need a kernel, which may be the

@@ -59,6 +59,16 @@ func (m *memStore) Kernels(context.Context) ([]model.Kernel, error) {
 	return slices.SortedFunc(maps.Values(m.rows), func(a, b model.Kernel) int { return strings.Compare(a.Name, b.Name) }), nil
 }
 
+func (m *memStore) UpdateKernel(_ context.Context, k model.Kernel) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.rows[k.Name]; !ok {
+		return model.Errorf(model.CodeNotFound, "no kernel %s", k.Name)
+	}
+	m.rows[k.Name] = k
+	return nil
+}
+
 func (m *memStore) DeleteKernel(_ context.Context, name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -8,23 +8,29 @@ import (
 // Paths are the directories that banger keeps things in. Every name on disk
 // is made here, so that the layout can be read in one place:
 //
+//	Config/config.toml             settings
 //	Config/kernels.d/*.json        the user's own catalogs of kernels
 //	State/banger.db                SQLite
 //	State/daemon.lock              held by the one daemon of this state
 //	State/daemon.log               what the daemon says
+//	State/events.jsonl             what has happened, and events.jsonl.1 what was before
 //	State/images/<id>/             rootfs.ext4, image.json, boot files
 //	State/images/<id>.staging/     being built; swept at start
 //	State/images/<id>.lost/        without its row and not whole; kept for its owner
 //	State/kernels/<name>/          vmlinux, modules/, initrd, manifest.json
 //	State/kernels/<name>.staging/  being made; swept at start
 //	State/kernels/.default         name of the kernel that was chosen as the default
-//	State/vms/<id>/                root.ext4 or root.qcow2, console.log
+//	State/vms/<id>/                root*.ext4 or root*.qcow2, work.ext4, console.log
+//	State/volumes/<id>/            disk.ext4
 //	Cache/oci/                     verified blobs in OCI image layout
 //	Cache/initramfs/<key>.cpio     one for each kernel and agent
+//	Cache/kernel-build/<name>/     of a kernel that is being built; can be gone on with
+//	Cache/kernel-test/, test-*/    disk and modules of a test; swept at start
 //	Cache/push-*/                  layers of a kernel on its way to a registry; swept at start
 //	Cache/apt/                     package lists of the kernels' distributions
 //	Cache/kvm.json                 whether KVM runs kernels, until the next boot
 //	Run/banger.sock                the daemon's API
+//	Run/test/<generation>/         the same of one test of a kernel
 //	Run/vm/<generation>/           sockets and pid file of one start of a VM
 type Paths struct {
 	Config string
@@ -78,6 +84,9 @@ func DefaultPaths(getenv func(string) string, uid int) (Paths, error) {
 	return p, nil
 }
 
+// ConfigFile holds the daemon's settings.
+func (p Paths) ConfigFile() string { return filepath.Join(p.Config, "config.toml") }
+
 // DB is the database file.
 func (p Paths) DB() string { return filepath.Join(p.State, "banger.db") }
 
@@ -86,6 +95,9 @@ func (p Paths) DaemonLock() string { return filepath.Join(p.State, "daemon.lock"
 
 // DaemonLog is the daemon's log.
 func (p Paths) DaemonLog() string { return filepath.Join(p.State, "daemon.log") }
+
+// Events is the history of events.
+func (p Paths) Events() string { return filepath.Join(p.State, "events.jsonl") }
 
 // Images holds one directory per image.
 func (p Paths) Images() string { return filepath.Join(p.State, "images") }
@@ -96,8 +108,20 @@ func (p Paths) Kernels() string { return filepath.Join(p.State, "kernels") }
 // KernelCatalog holds the user's own catalog files, *.json.
 func (p Paths) KernelCatalog() string { return filepath.Join(p.Config, "kernels.d") }
 
+// KernelBuilds holds one directory per kernel that is being built.
+func (p Paths) KernelBuilds() string { return filepath.Join(p.Cache, "kernel-build") }
+
+// KernelTests holds one directory per kernel that is being tested.
+func (p Paths) KernelTests() string { return filepath.Join(p.Cache, "kernel-test") }
+
+// KernelTestRuns holds the sockets of kernels that are being tested.
+func (p Paths) KernelTestRuns() string { return filepath.Join(p.Run, "test") }
+
 // VMs holds one directory per VM.
 func (p Paths) VMs() string { return filepath.Join(p.State, "vms") }
+
+// Volumes holds one directory per volume.
+func (p Paths) Volumes() string { return filepath.Join(p.State, "volumes") }
 
 // OCI is the blob cache, an OCI image layout.
 func (p Paths) OCI() string { return filepath.Join(p.Cache, "oci") }

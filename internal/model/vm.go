@@ -29,6 +29,8 @@ type VM struct {
 	Image     string    `json:"image" doc:"name of the image at creation"`
 	Spec      VMSpec    `json:"spec"`
 	Dir       string    `json:"dir" doc:"absolute directory of its disks and logs"`
+	RootBytes int64     `json:"root_bytes,omitempty" doc:"size of the root disk at creation"`
+	RootFile  string    `json:"root_file,omitempty" doc:"name of the root disk in the directory"`
 	RootClone string    `json:"root_clone,omitempty" doc:"how the root disk was cloned: reflink, overlay or copy"`
 	Runtime   VMRuntime `json:"runtime"`
 	CreatedAt time.Time `json:"created_at"`
@@ -36,6 +38,9 @@ type VM struct {
 	StoppedAt time.Time `json:"stopped_at,omitzero"`
 	Ended     EndKind   `json:"ended,omitempty" doc:"how it ended the last time: asked, poweroff or failure"`
 	Restarts  int       `json:"restarts,omitempty" doc:"by its restart policy, since it last ran well"`
+	// FallbackKernel is what the VM booted with before another kernel was
+	// chosen that has not come up yet.
+	FallbackKernel *string `json:"fallback_kernel,omitempty" doc:"what it goes back to when its new kernel does not boot"`
 }
 
 // VMSpec is what the user decides about a VM. Zero values mean "the default".
@@ -49,6 +54,8 @@ type VMSpec struct {
 	Hostname   string            `json:"hostname,omitempty"`
 	Config     ImageConfig       `json:"config" doc:"the image's configuration with the user's overrides applied"`
 	Labels     map[string]string `json:"labels,omitempty"`
+	Work       *WorkDisk         `json:"work,omitempty" doc:"none when it is missing"`
+	Volumes    []VolumeMount     `json:"volumes,omitempty"`
 	AutoRemove bool              `json:"auto_remove" doc:"deleted as soon as it stops"`
 	Policy     Policy            `json:"policy,omitzero"`
 	Command    []string          `json:"command,omitempty" doc:"of a detached run: started again at every start"`
@@ -70,7 +77,9 @@ type VMRuntime struct {
 	Accel      string     `json:"accel,omitempty" doc:"kvm or tcg"`
 	Process    ProcessID  `json:"process"`
 	Kernel     string     `json:"kernel,omitempty"`
+	Disks      []string   `json:"disks,omitempty" doc:"files of the disks, in the guest's order: vda, vdb, ..."`
 	Guest      GuestFacts `json:"guest"`
+	Limits     string     `json:"limits,omitempty" doc:"what its process may use of this host, or why that is not limited"`
 	BootMillis int64      `json:"boot_millis,omitempty" doc:"from the VMM's exec to the agent's answer"`
 }
 

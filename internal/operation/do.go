@@ -1,10 +1,12 @@
 package operation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"runtime/debug"
 	"slices"
+	"syscall"
 
 	"banger/internal/failpoint"
 	"banger/internal/model"
@@ -35,7 +37,11 @@ func Do[T any](ctx context.Context, s *Service, kind, object string, report mode
 		return none, err
 	}
 	defer s.leave(ctx, op)
-	s.save(ctx, op.snapshot())
+	begun := op.snapshot()
+	s.save(ctx, begun)
+	if s.cfg.Begun != nil {
+		s.cfg.Begun(begun)
+	}
 
 	result, err := call(ctx, op, fn)
 	if err == nil {
@@ -65,10 +71,14 @@ func call[T any](ctx context.Context, op *Op, fn func(context.Context, *Op) (T, 
 	return fn(ctx, op)
 }
 
-// explain gives err a code. An error without one of its own takes it from the
-// end of ctx, if that has ended.
+// explain gives err a code. An error without one of its own takes it from a
+// full disk in its chain, or from the end of ctx, if that has ended.
 func explain(ctx context.Context, op *Op, err error) *model.Error {
-	code := model.CodeOf(err)
+	code, hint := model.CodeOf(err), model.HintOf(err)
+	if code == model.CodeInternal && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) {
+		code = model.CodeNoSpace
+		hint = cmp.Or(hint, "free some space where the message says: `df -h` shows what is full")
+	}
 	if code == model.CodeInternal && ctx.Err() != nil {
 		code = model.CodeCanceled
 		if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
@@ -79,7 +89,7 @@ func explain(ctx context.Context, op *Op, err error) *model.Error {
 	if cause := context.Cause(ctx); code == model.CodeCanceled && (errors.Is(cause, errCanceled) || errors.Is(cause, errShutdown)) {
 		msg = op.rec.Kind + " " + op.rec.Object + ": " + cause.Error()
 	}
-	return &model.Error{Code: code, Msg: msg, Hint: model.HintOf(err), Err: err}
+	return &model.Error{Code: code, Msg: msg, Hint: hint, Err: err}
 }
 
 // undo runs the undo steps in reverse. They go on when the caller is gone, but

@@ -39,6 +39,7 @@ type Config struct {
 	Log         *slog.Logger          // default: discards
 	Keep        int                   // operations in the history; default DefaultKeep
 	UndoTimeout time.Duration         // for all undo steps of one operation; default DefaultUndoTimeout
+	Begun       func(model.Operation) // called at the beginning of each operation; may be nil
 	Ended       func(model.Operation) // called after each operation; may be nil
 }
 
@@ -113,6 +114,13 @@ func (s *Service) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		return gaveUp(ctx, "all operations to end")
 	}
+}
+
+// Running returns how many operations are under way.
+func (s *Service) Running() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.live)
 }
 
 // gaveUp is the error of a wait that ctx ended.

@@ -71,7 +71,7 @@ func (p *Process) ID() model.ProcessID { return p.id }
 
 // Signal sends sig. ErrGone: the process has ended.
 func (p *Process) Signal(sig unix.Signal) error {
-	err := unix.PidfdSendSignal(int(p.fd.Fd()), sig, nil, 0)
+	err := p.control(func(fd int) error { return unix.PidfdSendSignal(fd, sig, nil, 0) })
 	if errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("signalling process %d: %w", p.id.PID, ErrGone)
 	}
@@ -81,11 +81,29 @@ func (p *Process) Signal(sig unix.Signal) error {
 	return nil
 }
 
+// control lends the descriptor to fn. It cannot be closed meanwhile: a number
+// that is free may be another process's the next moment.
+func (p *Process) control(fn func(fd int) error) error {
+	conn, err := p.fd.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var result error
+	if err := conn.Control(func(fd uintptr) { result = fn(int(fd)) }); err != nil {
+		return err
+	}
+	return result
+}
+
 // Wait returns when the process has ended, with its status if it was the
 // caller's child; it is reaped then. Nothing wakes up in between.
 func (p *Process) Wait(ctx context.Context) (Status, error) {
 	// A descriptor of its own, so that waiters and deadlines don't meet.
-	fd, err := unix.FcntlInt(p.fd.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	fd := -1
+	err := p.control(func(own int) (err error) {
+		fd, err = unix.FcntlInt(uintptr(own), unix.F_DUPFD_CLOEXEC, 0)
+		return err
+	})
 	if err != nil {
 		return Status{}, fmt.Errorf("waiting for process %d: %w", p.id.PID, err)
 	}
@@ -107,7 +125,14 @@ func (p *Process) Wait(ctx context.Context) (Status, error) {
 }
 
 // Ended reports whether the process has ended.
-func (p *Process) Ended() bool { return ended(p.fd.Fd()) }
+func (p *Process) Ended() bool {
+	gone := false
+	err := p.control(func(fd int) error {
+		gone = ended(uintptr(fd))
+		return nil
+	})
+	return err == nil && gone
+}
 
 // Close frees the descriptor; the process is left alone.
 func (p *Process) Close() error { return p.fd.Close() }

@@ -27,7 +27,9 @@ type childInfo struct {
 // not the caller's child nothing happens.
 func (p *Process) reap() Status {
 	var info childInfo
-	err := unix.Waitid(unix.P_PIDFD, int(p.fd.Fd()), (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WEXITED|unix.WNOHANG, nil)
+	err := p.control(func(fd int) error {
+		return unix.Waitid(unix.P_PIDFD, fd, (*unix.Siginfo)(unsafe.Pointer(&info)), unix.WEXITED|unix.WNOHANG, nil)
+	})
 	if err != nil || info.pid == 0 {
 		return Status{}
 	}

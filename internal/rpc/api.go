@@ -11,16 +11,21 @@ import (
 // that has not been acknowledged.
 type API interface {
 	SystemAPI
+	HealthAPI
 	ImageAPI
 	KernelAPI
 	VMAPI
+	VolumeAPI
 	OperationAPI
+	EventAPI
 }
 
 // SystemAPI is about the daemon itself.
 type SystemAPI interface {
 	// Version says what the daemon is and where it keeps its state.
 	Version(ctx context.Context) (model.VersionInfo, error)
+	// Settings says what the daemon was started with.
+	Settings(ctx context.Context) (model.Settings, error)
 	// Shutdown ends the daemon; running VMs go on.
 	Shutdown(ctx context.Context) error
 }

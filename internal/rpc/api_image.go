@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"io"
 
 	"banger/internal/model"
 )
@@ -13,6 +14,9 @@ type ImageAPI interface {
 	// PullImage makes Ref a managed image. A name that is taken is refused
 	// before any download.
 	PullImage(ctx context.Context, p ImagePullParams, report model.Report) (model.Image, error)
+	// ImportImage is PullImage for a reference to standard input ("-",
+	// "tar:-"), which in is. One Read of in may be under way after it returns.
+	ImportImage(ctx context.Context, p ImagePullParams, in io.Reader, report model.Report) (model.Image, error)
 	ListImages(ctx context.Context) ([]model.Image, error)
 	ShowImage(ctx context.Context, p NameParams) (model.Image, error)
 	// DeleteImage refuses while a VM uses the image, naming the VMs.

@@ -14,6 +14,12 @@ type KernelAPI interface {
 	PullKernel(ctx context.Context, p KernelPullParams, report model.Report) (model.Kernel, error)
 	// ImportKernel makes a kernel of files on this host.
 	ImportKernel(ctx context.Context, p KernelImportParams, report model.Report) (model.Kernel, error)
+	// BuildKernel builds a kernel of a flavour from source. When it fails or
+	// is canceled the same call goes on where it was.
+	BuildKernel(ctx context.Context, p KernelBuildParams, report model.Report) (model.Kernel, error)
+	// TestKernel boots a kernel with the agent, tries what it can do, and
+	// keeps what was found with the kernel.
+	TestKernel(ctx context.Context, p KernelTestParams, report model.Report) (model.Kernel, error)
 	ListKernels(ctx context.Context) ([]model.Kernel, error)
 	ListCatalog(ctx context.Context) ([]model.CatalogKernel, error)
 	ShowKernel(ctx context.Context, p NameParams) (model.Kernel, error)
@@ -61,4 +67,18 @@ type KernelPushParams struct {
 // KernelPruneParams says whether to delete.
 type KernelPruneParams struct {
 	DryRun bool `json:"dry_run,omitempty"`
+}
+
+// KernelBuildParams says what to build of which source.
+type KernelBuildParams struct {
+	Name      string   `json:"name,omitempty" maxLength:"63" doc:"empty: the flavour's"`
+	Flavour   string   `json:"flavour,omitempty" maxLength:"63" doc:"tiny, net, docker or debug; empty: tiny"`
+	Source    string   `json:"source,omitempty" maxLength:"4096" doc:"path of a kernel tree or an archive of one; empty: the distribution's source package"`
+	Fragments []string `json:"fragments,omitempty" maxItems:"16" doc:"paths of files with more options, CONFIG_NAME=value"`
+	Jobs      int      `json:"jobs,omitempty" minimum:"0" maximum:"256" doc:"compilers at a time; 0: one"`
+}
+
+// KernelTestParams names the kernel to boot.
+type KernelTestParams struct {
+	Name string `json:"name,omitempty" maxLength:"63" doc:"empty: the default kernel"`
 }

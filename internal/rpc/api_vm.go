@@ -10,6 +10,8 @@ import (
 // VMAPI runs sandboxes. A VM is named by its name, its id or a unique prefix
 // of its id.
 type VMAPI interface {
+	VMDiskAPI
+	VMLifeAPI
 	// CreateVM makes a stopped VM; with Start it boots it too.
 	CreateVM(ctx context.Context, p VMCreateParams, report model.Report) (model.VM, error)
 	// StartVM returns when the agent has answered.
@@ -43,7 +45,9 @@ type VMCreateParams struct {
 	Name       string            `json:"name,omitempty" maxLength:"63" doc:"default: generated"`
 	CPUs       int               `json:"cpus,omitempty" minimum:"0" maximum:"64"`
 	MemoryMiB  int               `json:"memory_mib,omitempty" minimum:"0"`
-	DiskBytes  int64             `json:"disk_bytes,omitempty" minimum:"0"`
+	DiskBytes  int64             `json:"disk_bytes,omitempty" minimum:"0" doc:"of the root disk; 0: the image's own"`
+	Volumes    []MountParams     `json:"volumes,omitempty" maxItems:"16"`
+	WorkBytes  int64             `json:"work_bytes,omitempty" minimum:"0" doc:"of a disk at the user's home that outlives the root disk; 0: none"`
 	Kernel     string            `json:"kernel,omitempty" maxLength:"63"`
 	Driver     string            `json:"driver,omitempty" enum:"qemu,firecracker,"`
 	Network    model.NetworkMode `json:"network,omitempty" enum:"none,user,"`

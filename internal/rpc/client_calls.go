@@ -5,7 +5,6 @@ import (
 	"io"
 
 	"banger/internal/model"
-	"banger/internal/rpc/protocol"
 )
 
 // none is the parameters or the result of an operation that has none.
@@ -18,6 +17,11 @@ func (c *Client) Version(ctx context.Context) (model.VersionInfo, error) {
 	return invoke[model.VersionInfo](ctx, c, "system.version", none{})
 }
 
+// Settings implements API.
+func (c *Client) Settings(ctx context.Context) (model.Settings, error) {
+	return invoke[model.Settings](ctx, c, "system.settings", none{})
+}
+
 // Shutdown implements API.
 func (c *Client) Shutdown(ctx context.Context) error {
 	_, err := invoke[none](ctx, c, "system.shutdown", none{})
@@ -27,6 +31,11 @@ func (c *Client) Shutdown(ctx context.Context) error {
 // PullImage implements API.
 func (c *Client) PullImage(ctx context.Context, p ImagePullParams, report model.Report) (model.Image, error) {
 	return follow[model.Image](ctx, c, "image.pull", p, report)
+}
+
+// ImportImage implements API.
+func (c *Client) ImportImage(ctx context.Context, p ImagePullParams, in io.Reader, report model.Report) (model.Image, error) {
+	return attach[model.Image](ctx, c, "image.import", p, true, Stdio{Stdin: in}, report)
 }
 
 // ListImages implements API.
@@ -89,6 +98,16 @@ func (c *Client) DeleteKernel(ctx context.Context, p NameParams) (model.Kernel, 
 	return invoke[model.Kernel](ctx, c, "kernel.delete", p)
 }
 
+// BuildKernel implements API.
+func (c *Client) BuildKernel(ctx context.Context, p KernelBuildParams, report model.Report) (model.Kernel, error) {
+	return follow[model.Kernel](ctx, c, "kernel.build", p, report)
+}
+
+// TestKernel implements API.
+func (c *Client) TestKernel(ctx context.Context, p KernelTestParams, report model.Report) (model.Kernel, error) {
+	return follow[model.Kernel](ctx, c, "kernel.test", p, report)
+}
+
 // DefaultKernel implements API.
 func (c *Client) DefaultKernel(ctx context.Context, p KernelDefaultParams) (model.Kernel, error) {
 	return invoke[model.Kernel](ctx, c, "kernel.default", p)
@@ -139,6 +158,16 @@ func (c *Client) ListVMSummaries(ctx context.Context) ([]model.VMSummary, error)
 	return invoke[[]model.VMSummary](ctx, c, "vm.summaries", none{})
 }
 
+// ResetVM implements API.
+func (c *Client) ResetVM(ctx context.Context, p VMResetParams, report model.Report) (model.VM, error) {
+	return follow[model.VM](ctx, c, "vm.reset", p, report)
+}
+
+// RebaseVM implements API.
+func (c *Client) RebaseVM(ctx context.Context, p VMRebaseParams, report model.Report) (model.VM, error) {
+	return follow[model.VM](ctx, c, "vm.rebase", p, report)
+}
+
 // ListVMs implements API.
 func (c *Client) ListVMs(ctx context.Context) ([]model.VM, error) {
 	return invoke[[]model.VM](ctx, c, "vm.list", none{})
@@ -151,33 +180,47 @@ func (c *Client) ShowVM(ctx context.Context, p NameParams) (model.VM, error) {
 
 // LogsVM implements API.
 func (c *Client) LogsVM(ctx context.Context, p VMLogsParams, w io.Writer) error {
-	return c.receive(ctx, "vm.logs", p, w)
-}
-
-// receive calls an operation that answers with bytes and writes them to w.
-func (c *Client) receive(ctx context.Context, verb string, p any, w io.Writer) error {
-	resp, err := c.post(ctx, verb, p, "application/octet-stream")
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(w, resp.Body); err != nil {
-		return broken(ctx, verb, err)
-	}
-	if trailer := resp.Trailer.Get(protocol.ErrorTrailer); trailer != "" {
-		return readError(verb, []byte(trailer))
-	}
-	return nil
+	return c.stream(ctx, "vm.logs", p, w)
 }
 
 // ExecVM implements API. One Read of Stdin may be under way after it returns.
 func (c *Client) ExecVM(ctx context.Context, p VMExecParams, stdio Stdio, report model.Report) (model.ExitStatus, error) {
-	return attach(ctx, c, "vm.exec", p, p.Stdin, stdio, report)
+	return attach[model.ExitStatus](ctx, c, "vm.exec", p, p.Stdin, stdio, report)
 }
 
 // RunVM implements API. One Read of Stdin may be under way after it returns.
 func (c *Client) RunVM(ctx context.Context, p VMRunParams, stdio Stdio, report model.Report) (model.ExitStatus, error) {
-	return attach(ctx, c, "vm.run", p, p.Stdin, stdio, report)
+	return attach[model.ExitStatus](ctx, c, "vm.run", p, p.Stdin, stdio, report)
+}
+
+// CreateVolume implements API.
+func (c *Client) CreateVolume(ctx context.Context, p VolumeCreateParams) (model.Volume, error) {
+	return invoke[model.Volume](ctx, c, "volume.create", p)
+}
+
+// ListVolumes implements API.
+func (c *Client) ListVolumes(ctx context.Context) ([]model.Volume, error) {
+	return invoke[[]model.Volume](ctx, c, "volume.list", none{})
+}
+
+// ShowVolume implements API.
+func (c *Client) ShowVolume(ctx context.Context, p NameParams) (model.Volume, error) {
+	return invoke[model.Volume](ctx, c, "volume.show", p)
+}
+
+// DeleteVolume implements API.
+func (c *Client) DeleteVolume(ctx context.Context, p NameParams) (model.Volume, error) {
+	return invoke[model.Volume](ctx, c, "volume.delete", p)
+}
+
+// PruneVolumes implements API.
+func (c *Client) PruneVolumes(ctx context.Context, p VolumePruneParams) ([]model.Volume, error) {
+	return invoke[[]model.Volume](ctx, c, "volume.prune", p)
+}
+
+// ResizeVolume implements API.
+func (c *Client) ResizeVolume(ctx context.Context, p VolumeResizeParams) (model.Volume, error) {
+	return invoke[model.Volume](ctx, c, "volume.resize", p)
 }
 
 // ListOperations implements API.

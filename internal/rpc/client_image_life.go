@@ -34,7 +34,7 @@ func (c *Client) VerifyImages(ctx context.Context, p ImageVerifyParams, report m
 
 // ExportImage implements API.
 func (c *Client) ExportImage(ctx context.Context, p ImageExportParams, w io.Writer) error {
-	return c.receive(ctx, "image.export", p, w)
+	return c.stream(ctx, "image.export", p, w)
 }
 
 // PushImage implements API.

@@ -15,6 +15,9 @@ import (
 	"banger/internal/rpc"
 )
 
+// longName needs more than one window of input.
+var longName = strings.Repeat("name ", 100_000)
+
 // apiCall is one operation as the suite calls it.
 type apiCall struct {
 	method string
@@ -28,38 +31,34 @@ func apiCalls() []apiCall {
 	two := 2
 	name, id := rpc.NameParams{Name: "web"}, rpc.IDParams{ID: "0f"}
 	pull := rpc.ImagePullParams{Ref: "debian:12", Name: "d", SizeBytes: 1 << 40, Platform: "linux/amd64"}
+	check := rpc.CheckParams{Fix: true}
 	prune := rpc.ImageCachePruneParams{KeepBytes: 1 << 30}
 	kdefault, kpush, kprune := rpc.KernelDefaultParams{Name: "k"}, rpc.KernelPushParams{Name: "k", Ref: "r"}, rpc.KernelPruneParams{DryRun: true}
 	tree, diff := rpc.ImageTreeParams{Name: "web", Path: "/etc"}, rpc.ImageDiffParams{From: "a", To: "b", Times: true}
+	kbuild, ktest := rpc.KernelBuildParams{Name: "k", Flavour: "net", Fragments: []string{"/f"}, Jobs: 2}, rpc.KernelTestParams{Name: "k"}
 	kpull, kimport := rpc.KernelPullParams{Name: "k"}, rpc.KernelImportParams{Name: "k", KernelPath: "/boot/vmlinuz"}
 	create := rpc.VMCreateParams{Image: "debian", Name: "web", CPUs: 2, Network: model.NetUser, Env: []string{"A=\x01ü"},
-		Labels: map[string]string{"a": "b"}, Entrypoint: []string{}, Driver: "qemu", Start: true}
+		Labels: map[string]string{"a": "b"}, Entrypoint: []string{}, Driver: "qemu", Start: true,
+		Volumes: []rpc.MountParams{{Volume: "data", Path: "/ü", ReadOnly: true}}}
 	stop, del := rpc.VMStopParams{Name: "web", GraceSeconds: &two}, rpc.VMDeleteParams{Name: "web", Force: true}
+	reset := rpc.VMResetParams{Name: "web", Force: true}
+	rebase := rpc.VMRebaseParams{Name: "web", Image: "debian:13", Pull: "never"}
+	vprune := rpc.VolumePruneParams{DryRun: true}
+	vcreate, vresize := rpc.VolumeCreateParams{Name: "data", SizeBytes: 1 << 40}, rpc.VolumeResizeParams{Name: "data", SizeBytes: 1 << 41}
 	logs := rpc.VMLogsParams{Name: "web", Tail: 5}
 	exec := rpc.VMExecParams{Name: "web", Argv: []string{"exit", "7"}, Size: &model.WinSize{Rows: 24, Cols: 80}}
 	run := rpc.VMRunParams{Create: create, Argv: []string{"exit", "9"}}
-	register, tag := rpc.ImageRegisterParams{Name: "mine", Rootfs: "/r"}, rpc.ImageTagParams{Name: "web", New: "w2"}
-	iprune, verify := rpc.ImagePruneParams{DryRun: true}, rpc.ImageVerifyParams{Names: []string{"web"}}
-	export, ipush := rpc.ImageExportParams{Name: "web", Format: "oci"}, rpc.ImagePushParams{Name: "web", Ref: "r"}
-	commit := rpc.VMCommitParams{Name: "web", Image: "w3"}
-	return []apiCall{
-		{"RegisterImage", register, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
-			return a.RegisterImage(ctx, register, r)
-		}, fakeImage("mine"), true},
-		{"PromoteImage", name, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PromoteImage(ctx, name, r) }, fakeImage("web"), true},
-		{"TagImage", tag, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.TagImage(ctx, tag, r) }, fakeImage("w2"), true},
-		{"PruneImages", iprune, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.PruneImages(ctx, iprune) }, []model.Image{fakeImage("a")}, false},
-		{"VerifyImages", verify, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.VerifyImages(ctx, verify, r) }, []model.ImageVerdict{fakeVerdict}, true},
-		{"ExportImage", export, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) {
-			var out strings.Builder
-			err := a.ExportImage(ctx, export, &out)
-			return out.String(), err
-		}, "tar \x00\xff\n", false},
-		{"PushImage", ipush, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PushImage(ctx, ipush, r) }, fakePushed, true},
-		{"CommitVM", commit, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.CommitVM(ctx, commit, r) }, fakeImage("w3"), true},
+	return append(append(lifeCalls(), imageLifeCalls()...), []apiCall{
 		{"Version", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Version(ctx) }, model.VersionInfo{Version: "1.2.3", PID: 7}, false},
+		{"Settings", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Settings(ctx) }, fakeSettings(), false},
 		{"Shutdown", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return nil, a.Shutdown(ctx) }, nil, false},
+		{"Doctor", check, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Doctor(ctx, check) }, fakeChecks(), false},
+		{"CheckState", check, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.CheckState(ctx, check) }, fakeChecks(), false},
+		{"DiskUsage", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.DiskUsage(ctx) }, []model.Usage{{Kind: "images", Count: 2, Bytes: 5}}, false},
 		{"PullImage", pull, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PullImage(ctx, pull, r) }, fakeImage("debian:12"), true},
+		{"ImportImage", pull, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
+			return a.ImportImage(ctx, pull, strings.NewReader(longName), r)
+		}, fakeImage(longName), true},
 		{"ListImages", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListImages(ctx) }, []model.Image{fakeImage("a"), fakeImage("b")}, false},
 		{"ShowImage", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowImage(ctx, name) }, fakeImage("web"), false},
 		{"DeleteImage", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.DeleteImage(ctx, name) }, fakeImage("web"), false},
@@ -81,6 +80,10 @@ func apiCalls() []apiCall {
 		{"ListKernels", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListKernels(ctx) }, []model.Kernel{fakeKernel("k")}, false},
 		{"ListCatalog", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListCatalog(ctx) }, []model.CatalogKernel{{Name: "c", Has: []string{"vsock"}}}, false},
 		{"ShowKernel", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowKernel(ctx, name) }, fakeKernel("web"), false},
+		{"BuildKernel", kbuild, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
+			return a.BuildKernel(ctx, kbuild, r)
+		}, fakeKernel("k"), true},
+		{"TestKernel", ktest, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.TestKernel(ctx, ktest, r) }, fakeKernel("k"), true},
 		{"DefaultKernel", kdefault, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) {
 			return a.DefaultKernel(ctx, kdefault)
 		}, fakeKernel("k"), false},
@@ -92,6 +95,8 @@ func apiCalls() []apiCall {
 		{"StopVM", stop, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.StopVM(ctx, stop, r) }, fakeVM("web"), true},
 		{"KillVM", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.KillVM(ctx, name) }, fakeVM("web"), false},
 		{"RestartVM", stop, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.RestartVM(ctx, stop, r) }, fakeVM("web"), true},
+		{"ResetVM", reset, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.ResetVM(ctx, reset, r) }, fakeVM("web"), true},
+		{"RebaseVM", rebase, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.RebaseVM(ctx, rebase, r) }, fakeVM("web"), true},
 		{"DeleteVM", del, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.DeleteVM(ctx, del, r) }, fakeVM("web"), true},
 		{"ListVMSummaries", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListVMSummaries(ctx) }, []model.VMSummary{{ID: "v"}}, false},
 		{"ListVMs", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListVMs(ctx) }, []model.VM{fakeVM("v")}, false},
@@ -107,11 +112,17 @@ func apiCalls() []apiCall {
 		{"RunVM", run, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
 			return a.RunVM(ctx, run, rpc.Stdio{}, r)
 		}, model.ExitStatus{Code: 9}, true},
+		{"CreateVolume", vcreate, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.CreateVolume(ctx, vcreate) }, fakeVolume("data"), false},
+		{"ListVolumes", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListVolumes(ctx) }, []model.Volume{fakeVolume("v")}, false},
+		{"ShowVolume", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowVolume(ctx, name) }, fakeVolume("web"), false},
+		{"DeleteVolume", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.DeleteVolume(ctx, name) }, fakeVolume("web"), false},
+		{"PruneVolumes", vprune, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.PruneVolumes(ctx, vprune) }, []model.Volume{fakeVolume("v")}, false},
+		{"ResizeVolume", vresize, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ResizeVolume(ctx, vresize) }, fakeVolume("data"), false},
 		{"ListOperations", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListOperations(ctx) }, []model.Operation{fakeOp("1")}, false},
 		{"ShowOperation", id, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowOperation(ctx, id) }, fakeOp("0f"), false},
 		{"WatchOperation", id, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.WatchOperation(ctx, id, r) }, fakeOp("0f"), true},
 		{"CancelOperation", id, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.CancelOperation(ctx, id) }, fakeOp("0f"), false},
-	}
+	}...)
 }
 
 // overBoth runs test against the fake itself and through a socket.
@@ -265,5 +276,32 @@ func TestShutdownEndsCallsUnderWay(t *testing.T) {
 				t.Errorf("after the shutdown: %v", err)
 			}
 		})
+	}
+}
+
+// imageLifeCalls are the calls of rpc.ImageLifeAPI, and the commit of a VM.
+func imageLifeCalls() []apiCall {
+	name := rpc.NameParams{Name: "web"}
+	register, tag := rpc.ImageRegisterParams{Name: "mine", Rootfs: "/r"}, rpc.ImageTagParams{Name: "web", New: "w2"}
+	iprune, verify := rpc.ImagePruneParams{DryRun: true}, rpc.ImageVerifyParams{Names: []string{"web"}}
+	export, ipush := rpc.ImageExportParams{Name: "web", Format: "oci"}, rpc.ImagePushParams{Name: "web", Ref: "r"}
+	commit := rpc.VMCommitParams{Name: "web", Image: "w3"}
+	return []apiCall{
+		{"RegisterImage", register, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
+			return a.RegisterImage(ctx, register, r)
+		}, fakeImage("mine"), true},
+		{"PromoteImage", name, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PromoteImage(ctx, name, r) }, fakeImage("web"), true},
+		{"TagImage", tag, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.TagImage(ctx, tag, r) }, fakeImage("w2"), true},
+		{"PruneImages", iprune, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.PruneImages(ctx, iprune) }, []model.Image{fakeImage("a")}, false},
+		{"VerifyImages", verify, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
+			return a.VerifyImages(ctx, verify, r)
+		}, []model.ImageVerdict{fakeVerdict}, true},
+		{"ExportImage", export, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) {
+			var out strings.Builder
+			err := a.ExportImage(ctx, export, &out)
+			return out.String(), err
+		}, "tar \x00\xff\n", false},
+		{"PushImage", ipush, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PushImage(ctx, ipush, r) }, fakePushed, true},
+		{"CommitVM", commit, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.CommitVM(ctx, commit, r) }, fakeImage("w3"), true},
 	}
 }

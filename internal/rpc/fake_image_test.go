@@ -2,10 +2,15 @@ package rpc_test
 
 import (
 	"context"
+	"io"
 
 	"banger/internal/model"
 	"banger/internal/rpc"
 )
+
+func fakeSettings() model.Settings {
+	return model.Settings{File: "/c/config.toml", Settings: []model.Setting{{Key: "image.layers", Value: "3", Default: "512", Origin: model.OriginFile}}}
+}
 
 // fakeFiles has names that are hard to carry.
 func fakeFiles() []model.TreeEntry {
@@ -21,6 +26,15 @@ func fakeChanges() []model.TreeChange {
 		{Path: "/a", Change: model.ChangeAdded, To: &model.FileInfo{Type: model.TypeFile, MTime: fakeTime}},
 		{Path: "/b", Change: model.ChangeChanged, What: []string{"mode"}, From: &model.FileInfo{Mode: 1, MTime: fakeTime}, To: &model.FileInfo{Mode: 2, MTime: fakeTime}},
 	}
+}
+
+// ImportImage reads all of its input, which is the name of the image.
+func (f *fakeAPI) ImportImage(ctx context.Context, p rpc.ImagePullParams, in io.Reader, report model.Report) (model.Image, error) {
+	text, err := io.ReadAll(in)
+	if err != nil {
+		return model.Image{}, err
+	}
+	return fakeImage(string(text)), f.long(ctx, p, report)
 }
 
 func (f *fakeAPI) TreeImage(ctx context.Context, p rpc.ImageTreeParams, visit func(model.TreeEntry) error) error {

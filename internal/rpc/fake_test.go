@@ -100,6 +100,9 @@ func fakeOp(id string) model.Operation {
 func (f *fakeAPI) Version(ctx context.Context) (model.VersionInfo, error) {
 	return model.VersionInfo{Version: "1.2.3", PID: 7}, f.called(ctx, nil)
 }
+func (f *fakeAPI) Settings(ctx context.Context) (model.Settings, error) {
+	return fakeSettings(), f.called(ctx, nil)
+}
 func (f *fakeAPI) Shutdown(ctx context.Context) error { return f.called(ctx, nil) }
 
 func (f *fakeAPI) PullImage(ctx context.Context, p rpc.ImagePullParams, report model.Report) (model.Image, error) {
@@ -138,6 +141,12 @@ func (f *fakeAPI) ListCatalog(ctx context.Context) ([]model.CatalogKernel, error
 func (f *fakeAPI) ShowKernel(ctx context.Context, p rpc.NameParams) (model.Kernel, error) {
 	return fakeKernel(p.Name), f.called(ctx, p)
 }
+func (f *fakeAPI) BuildKernel(ctx context.Context, p rpc.KernelBuildParams, report model.Report) (model.Kernel, error) {
+	return fakeKernel(p.Name), f.long(ctx, p, report)
+}
+func (f *fakeAPI) TestKernel(ctx context.Context, p rpc.KernelTestParams, report model.Report) (model.Kernel, error) {
+	return fakeKernel(p.Name), f.long(ctx, p, report)
+}
 func (f *fakeAPI) DefaultKernel(ctx context.Context, p rpc.KernelDefaultParams) (model.Kernel, error) {
 	return fakeKernel(p.Name), f.called(ctx, p)
 }
@@ -157,6 +166,12 @@ func (f *fakeAPI) StartVM(ctx context.Context, p rpc.NameParams, report model.Re
 	return fakeVM(p.Name), f.long(ctx, p, report)
 }
 func (f *fakeAPI) StopVM(ctx context.Context, p rpc.VMStopParams, report model.Report) (model.VM, error) {
+	return fakeVM(p.Name), f.long(ctx, p, report)
+}
+func (f *fakeAPI) ResetVM(ctx context.Context, p rpc.VMResetParams, report model.Report) (model.VM, error) {
+	return fakeVM(p.Name), f.long(ctx, p, report)
+}
+func (f *fakeAPI) RebaseVM(ctx context.Context, p rpc.VMRebaseParams, report model.Report) (model.VM, error) {
 	return fakeVM(p.Name), f.long(ctx, p, report)
 }
 func (f *fakeAPI) KillVM(ctx context.Context, p rpc.NameParams) (model.VM, error) {

@@ -15,19 +15,20 @@ import (
 )
 
 // attach runs an operation with standard input and output.
-func attach(ctx context.Context, c *Client, verb string, params any, wantsStdin bool, stdio Stdio, report model.Report) (model.ExitStatus, error) {
+func attach[R any](ctx context.Context, c *Client, verb string, params any, wantsStdin bool, stdio Stdio, report model.Report) (R, error) {
+	var none R
 	conn, err := c.openSocket(ctx, verb)
 	if err != nil {
-		return model.ExitStatus{}, err
+		return none, err
 	}
 	defer func() { _ = conn.CloseNow() }()
 	defer context.AfterFunc(ctx, func() { _ = conn.CloseNow() })()
 	first, err := json.Marshal(params)
 	if err != nil {
-		return model.ExitStatus{}, model.Errorf(model.CodeInternal, "encoding the parameters of %s: %w", verb, err)
+		return none, model.Errorf(model.CodeInternal, "encoding the parameters of %s: %w", verb, err)
 	}
 	if err := conn.SendText(ctx, first); err != nil {
-		return model.ExitStatus{}, broken(ctx, verb, err)
+		return none, broken(ctx, verb, err)
 	}
 	p := &clientProcess{conn: conn, verb: verb, stdio: stdio, report: report, credit: newCredit(protocol.StdinWindow)}
 	ended := make(chan struct{})
@@ -37,7 +38,7 @@ func attach(ctx context.Context, c *Client, verb string, params any, wantsStdin 
 	if wantsStdin {
 		go p.sendStdin(ctx)
 	}
-	return p.receive(ctx)
+	return receive[R](ctx, p)
 }
 
 func (c *Client) openSocket(ctx context.Context, verb string) (*protocol.FrameConn, error) {
@@ -69,24 +70,23 @@ type clientProcess struct {
 }
 
 // receive takes the server's messages up to the last one.
-func (p *clientProcess) receive(ctx context.Context) (model.ExitStatus, error) {
+func receive[R any](ctx context.Context, p *clientProcess) (result R, err error) {
 	for {
 		kind, payload, err := p.conn.Receive(ctx)
 		if err != nil {
-			return model.ExitStatus{}, broken(ctx, p.verb, err)
+			return result, broken(ctx, p.verb, err)
 		}
 		switch kind {
 		case protocol.FrameExit:
-			var status model.ExitStatus
-			if err := json.Unmarshal(payload, &status); err != nil {
-				return status, malformed(p.verb, err)
+			if err := json.Unmarshal(payload, &result); err != nil {
+				return result, malformed(p.verb, err)
 			}
-			return status, nil
+			return result, nil
 		case protocol.FrameError:
-			return model.ExitStatus{}, readError(p.verb, payload)
+			return result, readError(p.verb, payload)
 		}
 		if err := p.take(kind, payload); err != nil {
-			return model.ExitStatus{}, err
+			return result, err
 		}
 	}
 }

@@ -41,7 +41,12 @@ func wrap(err error, doing string) error {
 	if err == nil || errors.As(err, &told) {
 		return err
 	}
-	return model.Errorf(codeOf(err), "%s: %w", doing, err)
+	code := codeOf(err)
+	told = model.Errorf(code, "%s: %w", doing, err)
+	if code == model.CodeNoSpace {
+		return told.WithHint("make room: `banger system df` shows what takes it; running VMs go on")
+	}
+	return told
 }
 
 // violates reports whether err is a violation of the constraint of that

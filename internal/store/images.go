@@ -18,7 +18,7 @@ func (s *Store) InsertImage(ctx context.Context, img model.Image) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.write.ExecContext(ctx, "INSERT INTO images (id, name, body) VALUES (?, ?, ?)", img.ID, img.Name, body)
+	_, err = s.commits.exec(ctx, "INSERT INTO images (id, name, body) VALUES (?, ?, ?)", img.ID, img.Name, body)
 	if violates(err, sqlite3.SQLITE_CONSTRAINT_UNIQUE) {
 		return imageTable().taken(img.Name)
 	}
@@ -50,7 +50,7 @@ func (s *Store) UpdateImage(ctx context.Context, img model.Image) error {
 // DeleteImage removes the image of that id. While VMs are made of it that is
 // a CodeConflict which names them.
 func (s *Store) DeleteImage(ctx context.Context, id string) error {
-	result, err := s.write.ExecContext(ctx, "DELETE FROM images WHERE id = ?", id)
+	result, err := s.commits.exec(ctx, "DELETE FROM images WHERE id = ?", id)
 	if violates(err, sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY) {
 		return s.imageInUse(ctx, id)
 	}

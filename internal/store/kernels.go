@@ -17,7 +17,7 @@ func (s *Store) InsertKernel(ctx context.Context, k model.Kernel) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.write.ExecContext(ctx, "INSERT INTO kernels (name, body) VALUES (?, ?)", k.Name, body)
+	_, err = s.commits.exec(ctx, "INSERT INTO kernels (name, body) VALUES (?, ?)", k.Name, body)
 	if violates(err, sqlite3.SQLITE_CONSTRAINT_UNIQUE) {
 		return kernelTable().taken(k.Name)
 	}
@@ -42,8 +42,18 @@ func (s *Store) Kernels(ctx context.Context) ([]model.Kernel, error) {
 	return kernels, wrap(err, "listing kernels")
 }
 
+// UpdateKernel replaces the kernel of k's name.
+func (s *Store) UpdateKernel(ctx context.Context, k model.Kernel) error {
+	body, err := encode(k)
+	if err != nil {
+		return err
+	}
+	result, err := s.write.ExecContext(ctx, "UPDATE kernels SET body = ? WHERE name = ?", body, k.Name)
+	return wrap(gone(result, err, kernelTable(), k.Name), fmt.Sprintf("changing kernel %q", k.Name))
+}
+
 // DeleteKernel removes the kernel of that name.
 func (s *Store) DeleteKernel(ctx context.Context, name string) error {
-	result, err := s.write.ExecContext(ctx, "DELETE FROM kernels WHERE name = ?", name)
+	result, err := s.commits.exec(ctx, "DELETE FROM kernels WHERE name = ?", name)
 	return wrap(gone(result, err, kernelTable(), name), fmt.Sprintf("deleting kernel %q", name))
 }

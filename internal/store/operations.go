@@ -11,7 +11,7 @@ import (
 // SaveOperations inserts or replaces ops in one transaction and then forgets
 // all but the newest keep.
 func (s *Store) SaveOperations(ctx context.Context, ops []model.Operation, keep int) error {
-	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
+	err := s.commits.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for _, op := range ops {
 			if err := saveOperation(ctx, tx, op); err != nil {
 				return err
@@ -44,7 +44,7 @@ func (s *Store) Operations(ctx context.Context) ([]model.Operation, error) {
 // ended at the given time, and returns how many there were.
 func (s *Store) InterruptOperations(ctx context.Context, at time.Time) (int, error) {
 	count := 0
-	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
+	err := s.commits.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		running, err := bodies[model.Operation](ctx, tx, "SELECT body FROM operations WHERE state = 'running'")
 		if err != nil {
 			return err

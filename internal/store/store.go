@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"os"
+	"path/filepath"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
@@ -17,6 +18,7 @@ type Store struct {
 	write *sql.DB // one connection
 	read  *sql.DB
 
+	commits   committer
 	summaries summaries
 }
 
@@ -24,7 +26,8 @@ type Store struct {
 //
 //	guard    a file of a newer banger, or not of banger, is refused untouched
 //	check    a damaged file is refused (CodeIntegrity)
-//	migrate  an older schema is brought up to date, one transaction a step
+//	migrate  an older schema is copied beside the file, then brought up to
+//	         date, one transaction a step
 func Open(ctx context.Context, path string) (*Store, error) {
 	if err := guard(ctx, path); err != nil {
 		return nil, err
@@ -33,6 +36,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		write: openPool(path, 1, url.Values{"_txlock": {"immediate"}}),
 		read:  openPool(path, 4, url.Values{"_pragma": {"query_only(1)"}}),
 	}
+	s.commits.db = s.write
 	if err := s.prepare(ctx, path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -43,7 +47,11 @@ func (s *Store) prepare(ctx context.Context, path string) error {
 	if err := check(ctx, s.write, path); err != nil {
 		return err
 	}
-	return migrate(ctx, s.write)
+	scripts, err := migrations()
+	if err != nil {
+		return err
+	}
+	return migrate(ctx, s.write, path, scripts)
 }
 
 // Close closes the file.
@@ -55,7 +63,8 @@ func (s *Store) Close() error {
 func guard(ctx context.Context, path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return model.Errorf(model.CodeInternal, "opening the database: %w", err)
+		return model.Errorf(model.CodeInternal, "opening the database: %w", err).
+			WithHint("it must be possible to write to %s; or set BANGER_HOME to another directory", filepath.Dir(path))
 	}
 	info, err := f.Stat()
 	if err := errors.Join(err, f.Close()); err != nil {

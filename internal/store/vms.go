@@ -13,16 +13,23 @@ import (
 func vmTable() table { return table{"vms", "VM", "banger vm list"} }
 
 // InsertVM adds a VM. A name that is taken is a CodeConflict, an image that
-// does not exist a CodeNotFound; a VM without ImageID has no image.
+// or a volume that does not exist a CodeNotFound; a VM without ImageID has no
+// image.
 func (s *Store) InsertVM(ctx context.Context, vm model.VM) error {
 	body, err := encode(vm)
 	if err != nil {
 		return err
 	}
-	_, err = s.write.ExecContext(ctx, "INSERT INTO vms (id, name, image_id, body) VALUES (?, ?, NULLIF(?, ''), ?)",
-		vm.ID, vm.Name, vm.ImageID, body)
+	err = s.commits.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO vms (id, name, image_id, body) VALUES (?, ?, NULLIF(?, ''), ?)",
+			vm.ID, vm.Name, vm.ImageID, body)
+		if err != nil {
+			return vmConstraint(err, vm)
+		}
+		return insertUses(ctx, tx, vm)
+	})
 	s.summaries.changed(vm.ID)
-	return wrap(vmConstraint(err, vm), fmt.Sprintf("adding VM %q", vm.Name))
+	return wrap(err, fmt.Sprintf("adding VM %q", vm.Name))
 }
 
 // VM returns the VM of that name, id or unique prefix of an id. An ambiguous
@@ -43,7 +50,7 @@ func (s *Store) VMs(ctx context.Context) ([]model.VM, error) {
 func (s *Store) UpdateVM(ctx context.Context, id string, change func(*model.VM) error) (model.VM, error) {
 	var vm model.VM
 	var refused error
-	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
+	err := s.commits.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		found, err := bodies[model.VM](ctx, tx, "SELECT body FROM vms WHERE id = ?", id)
 		if err != nil {
 			return err
@@ -80,7 +87,7 @@ func replaceVM(ctx context.Context, tx *sql.Tx, vm model.VM) error {
 
 // DeleteVM removes the VM of that id.
 func (s *Store) DeleteVM(ctx context.Context, id string) error {
-	result, err := s.write.ExecContext(ctx, "DELETE FROM vms WHERE id = ?", id)
+	result, err := s.commits.exec(ctx, "DELETE FROM vms WHERE id = ?", id)
 	s.summaries.changed(id)
 	return wrap(gone(result, err, vmTable(), id), fmt.Sprintf("deleting VM %q", id))
 }

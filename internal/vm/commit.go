@@ -2,7 +2,6 @@ package vm
 
 import (
 	"context"
-	"path/filepath"
 
 	"banger/internal/disk"
 	"banger/internal/failpoint"
@@ -34,16 +33,8 @@ func (s *Service) CommitVM(ctx context.Context, p rpc.VMCommitParams, report mod
 			return model.Image{}, err
 		}
 		flatten := func(ctx context.Context, dst string) error {
-			return disk.Flatten(ctx, rootPath(vm), vm.RootClone, img.RootfsPath(), dst)
+			return disk.Flatten(ctx, vm.RootPath(), vm.RootClone, img.RootfsPath(), dst)
 		}
 		return s.cfg.Images.CommitDisk(ctx, vm, p.Image, flatten, op.Report) // 2
 	})
-}
-
-// rootPath is the root disk of a VM.
-func rootPath(vm model.VM) string {
-	if vm.RootClone == disk.Overlay {
-		return filepath.Join(vm.Dir, model.RootQcowFile)
-	}
-	return filepath.Join(vm.Dir, model.RootRawFile)
 }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"banger/internal/disk"
 	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/operation"
@@ -23,11 +22,12 @@ import (
 //	4 intend   row, state creating: the name is taken      row
 //	5 clone    the root disk                               vms/<id>/root.*
 //	           and what the features keep beside it
-//	6 ready    row, state stopped
+//	6 ready    row, state stopped; creating still when it is to boot at once
 //	7 boot     when asked                                  a process
 //
-// A failure undoes 4 to 6. A daemon killed between 4 and 6 leaves a row in
-// state creating, which Recover removes with its directory.
+// A failure undoes 4 to 7. A daemon killed before the VM was a stopped or a
+// starting one leaves a row in state creating, which Recover removes with its
+// directory.
 func (s *Service) CreateVM(ctx context.Context, p rpc.VMCreateParams, report model.Report) (model.VM, error) {
 	return operation.Do(ctx, s.cfg.Ops, "vm.create", firstOf(p.Name, p.Image, "the default image"), report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
 		vm, err := s.create(ctx, op, p)
@@ -92,7 +92,10 @@ func (s *Service) create(ctx context.Context, op *operation.Op, p rpc.VMCreatePa
 		return model.VM{}, err
 	}
 	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error { // 6
-		vm.State, vm.RootClone = model.VMStopped, method
+		vm.RootClone = method
+		if !p.Start { // else it is one only when it has begun to boot
+			vm.State = model.VMStopped
+		}
 		return nil
 	})
 }
@@ -156,6 +159,7 @@ func (s *Service) intend(ctx context.Context, op *operation.Op, p rpc.VMCreatePa
 	vm := model.VM{
 		ID: id, Name: name, State: model.VMCreating, ImageID: img.ID, Image: img.Name,
 		Spec: spec, Dir: filepath.Join(s.cfg.Paths.VMs(), id), CreatedAt: s.cfg.Now(),
+		RootBytes: img.SizeBytes,
 	}
 	if err := s.cfg.Store.InsertVM(ctx, vm); err != nil {
 		if model.CodeOf(err) == model.CodeConflict {
@@ -175,16 +179,6 @@ func (s *Service) cloneRoot(ctx context.Context, vm model.VM, img model.Image) (
 	if err := failpoint.Hit(ctx, "vm.create/directory"); err != nil {
 		return "", err
 	}
-	driver, err := s.pickDriver(ctx, vm.Spec.Driver)
-	if err != nil {
-		return "", err
-	}
-	clone, err := disk.Clone(ctx, img.RootfsPath(), vm.Dir, disk.Options{
-		SizeBytes:    vm.Spec.DiskBytes,
-		AllowOverlay: driver.features.Overlays,
-	})
-	if err != nil {
-		return "", err
-	}
-	return clone.Method, nil
+	clone, err := s.cloneImage(ctx, vm, img, vm.Spec.DiskBytes, "")
+	return clone.Method, err
 }

@@ -25,6 +25,9 @@ func (s *Service) ExecVM(ctx context.Context, p rpc.VMExecParams, stdio rpc.Stdi
 	if err != nil {
 		return model.ExitStatus{}, err
 	}
+	if err := refusePaused(vm); err != nil {
+		return model.ExitStatus{}, err
+	}
 	if l == nil || vm.State == model.VMStarting || vm.State == model.VMStopping {
 		if vm, l, err = s.wake(ctx, vm, p.NoStart, report); err != nil {
 			return model.ExitStatus{}, err

@@ -24,8 +24,11 @@ func (s *Service) ShowVM(ctx context.Context, p rpc.NameParams) (model.VM, error
 	return s.find(ctx, p.Name)
 }
 
-// find returns the VM of a name, id or unique prefix of an id. A name that
-// does not exist is answered with the nearest ones.
+// shownNames is how many names a hint lists.
+const shownNames = 8
+
+// find returns the VM of a name, an id or a unique prefix of either. A name
+// that does not exist is answered with the nearest ones.
 func (s *Service) find(ctx context.Context, name string) (model.VM, error) {
 	vm, err := s.cfg.Store.VM(ctx, name)
 	if model.CodeOf(err) != model.CodeNotFound {
@@ -40,10 +43,32 @@ func (s *Service) find(ctx context.Context, name string) (model.VM, error) {
 	for i, vm := range all {
 		names[i] = vm.Name
 	}
+	switch begun := beginningWith(name, names); len(begun) {
+	case 0:
+	case 1:
+		return s.cfg.Store.VM(ctx, begun[0])
+	default:
+		return model.VM{}, model.Errorf(model.CodeConflict, "%q begins the names of %d VMs", name, len(begun)).
+			WithHint("say which: %s", strings.Join(begun[:min(len(begun), shownNames)], ", "))
+	}
 	if near := model.Nearest(name, names); len(near) > 0 {
 		return model.VM{}, missing.WithHint("did you mean %s? `banger ps` lists all VMs", strings.Join(near, " or "))
 	}
 	return model.VM{}, missing.WithHint("`banger ps` lists all VMs, `banger vm create` makes one")
+}
+
+// beginningWith returns the names that begin with prefix.
+func beginningWith(prefix string, names []string) []string {
+	if prefix == "" {
+		return nil
+	}
+	var found []string
+	for _, name := range names {
+		if strings.HasPrefix(name, prefix) {
+			found = append(found, name)
+		}
+	}
+	return found
 }
 
 // ImageUsers returns the names of the VMs that use an image.
@@ -54,7 +79,8 @@ func (s *Service) ImageUsers(ctx context.Context, imageID string) ([]string, err
 // KernelUsers returns the names of the VMs that boot or have chosen a kernel.
 func (s *Service) KernelUsers(ctx context.Context, kernel string) ([]string, error) {
 	return s.users(ctx, func(vm model.VM) bool {
-		return vm.Spec.Kernel == kernel || vm.Runtime.Kernel == kernel
+		return vm.Spec.Kernel == kernel || vm.Runtime.Kernel == kernel ||
+			vm.FallbackKernel != nil && *vm.FallbackKernel == kernel
 	})
 }
 

@@ -140,16 +140,6 @@ func planMachine(vm model.VM, boot bootSet, runDir string) vmm.Spec {
 	}
 }
 
-func rootDisk(vm model.VM, img model.Image) vmm.Disk {
-	if vm.RootClone == "overlay" {
-		return vmm.Disk{
-			Path: filepath.Join(vm.Dir, model.RootQcowFile), Format: vmm.Qcow2,
-			Backing: img.RootfsPath(),
-		}
-	}
-	return vmm.Disk{Path: filepath.Join(vm.Dir, model.RootRawFile), Format: vmm.Raw}
-}
-
 func consolePath(vm model.VM) string { return filepath.Join(vm.Dir, model.ConsoleFile) }
 
 // planGuest is what a booted guest is told about itself. Time and entropy are
@@ -157,7 +147,7 @@ func consolePath(vm model.VM) string { return filepath.Join(vm.Dir, model.Consol
 func planGuest(vm model.VM) wire.Config {
 	return wire.Config{
 		Hostname: vm.Spec.Hostname,
-		Root:     wire.RootFS{Device: diskDevice(0), FSType: "ext4", Grow: vm.Spec.DiskBytes != 0},
+		Root:     wire.RootFS{Device: diskDevice(0), FSType: "ext4"},
 	}
 }
 

@@ -86,7 +86,7 @@ func TestPlanMachineAndGuest(t *testing.T) {
 			Machine: planMachine(vm, bootSet{"k", "/k/vmlinux", "/c/i.cpio", model.Image{Dir: "/s/images/1"}}, "/r/g"),
 			Guest:   planGuest(vm),
 		}
-		if err := (hooks{networkHook()}).configure(vm, &plan); err != nil {
+		if err := (hooks{rootHook(), networkHook()}).configure(vm, &plan); err != nil {
 			t.Fatal(err)
 		}
 		return plan

@@ -1,6 +1,7 @@
 package vm_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"banger/internal/model"
 	"banger/internal/rpc"
+	"banger/internal/vm"
 	"banger/internal/vmm"
 	"banger/internal/vmm/vmmtest"
 )
@@ -216,4 +218,42 @@ func awaitLines(t *testing.T, file string, n int) {
 		text, _ := os.ReadFile(file)
 		return strings.Count(string(text), "\n") == n
 	})
+}
+
+func TestQuota(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.quota = vm.Quota{MemoryMiB: 1024, DiskBytes: 3 * 8192}
+	r.restart()
+	for _, name := range []string{"a", "b", "c"} {
+		if _, err := r.CreateVM(t.Context(), rpc.VMCreateParams{Image: "app", Name: name}, model.Discard); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, p := range []rpc.VMCreateParams{{Name: "disk"}, {Name: "big", MemoryMiB: 2048}} {
+		p.Image = "app"
+		if _, err := r.CreateVM(t.Context(), p, model.Discard); model.CodeOf(err) != model.CodeLimit {
+			t.Errorf("%s: %v", p.Name, err)
+		}
+	}
+	start := func(name string) error {
+		_, err := r.StartVM(t.Context(), rpc.NameParams{Name: name}, model.Discard)
+		return err
+	}
+	if err := errors.Join(start("a"), start("b")); err != nil {
+		t.Fatal(err)
+	}
+	if err := start("c"); model.CodeOf(err) != model.CodeLimit {
+		t.Errorf("the third start: %v", err)
+	}
+	r.restart() // the next daemon counts what runs
+	if err := start("c"); model.CodeOf(err) != model.CodeLimit {
+		t.Errorf("the third start, with a new daemon: %v", err)
+	}
+	if _, err := r.StopVM(t.Context(), rpc.VMStopParams{Name: "a"}, model.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if err := start("c"); err != nil {
+		t.Error(err)
+	}
 }

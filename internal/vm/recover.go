@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"banger/internal/failpoint"
 	"banger/internal/model"
@@ -20,7 +23,7 @@ import (
 //	starting           its boot was not seen through          killed, stopped
 //	running, unknown   found by its driver                    running
 //	                   certain to be gone                     stopped
-//	                   neither                                unknown
+//	                   neither                                unknown, and sought
 //	a run directory of no VM                                  removed when nothing runs there
 //	a VM directory of no VM                                   left alone, and told
 func (s *Service) Recover(ctx context.Context) error {
@@ -28,12 +31,26 @@ func (s *Service) Recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("recovering VMs: %w", err)
 	}
-	for _, vm := range vms {
-		if err := s.recoverVM(ctx, vm); err != nil {
-			s.cfg.Log.Error("recovering a VM", "vm", vm.Name, "state", vm.State, "err", err)
-		}
-	}
+	s.recoverEach(ctx, vms)
 	return s.sweep(ctx)
+}
+
+// recoverAtOnce is how many VMs are looked for side by side: one that does
+// not answer holds up few others.
+const recoverAtOnce = 32
+
+func (s *Service) recoverEach(ctx context.Context, vms []model.VM) {
+	var group errgroup.Group
+	group.SetLimit(recoverAtOnce)
+	for _, vm := range vms {
+		group.Go(func() error {
+			if err := s.recoverVM(ctx, vm); err != nil {
+				s.cfg.Log.Error("recovering a VM", "vm", vm.Name, "state", vm.State, "err", err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // the others go on when one cannot be recovered
 }
 
 func (s *Service) recoverVM(ctx context.Context, vm model.VM) error {
@@ -47,14 +64,25 @@ func (s *Service) recoverVM(ctx context.Context, vm model.VM) error {
 	case model.VMCreating, model.VMDeleting:
 		return s.remove(ctx, vm)
 	}
-	l, err := s.attach(ctx, vm)
+	err := s.settle(ctx, vm, recoverTimeout)
+	if err != nil {
+		_, stateErr := s.setState(ctx, vm.ID, model.VMUnknown, err.Error())
+		s.seek(ctx, vm.ID)
+		return errors.Join(err, stateErr)
+	}
+	return nil
+}
+
+// settle makes the row of a VM that has been started agree with its process.
+// An error means that nothing is known of the process.
+func (s *Service) settle(ctx context.Context, vm model.VM, limit time.Duration) error {
+	l, err := s.attach(ctx, vm, limit)
 	switch {
 	case errors.Is(err, vmm.ErrGone):
 		return s.afterGone(ctx, vm)
 	case err != nil:
-		_, stateErr := s.setState(ctx, vm.ID, model.VMUnknown, err.Error())
-		return errors.Join(err, stateErr)
-	case vm.State == model.VMStarting:
+		return err
+	case !l.wasUp():
 		l.expect(model.VMStopped, "the daemon went away while it booted")
 		return errors.Join(s.kill(ctx, l), s.removeIfAuto(ctx, vm))
 	case vm.State == model.VMStopping:
@@ -86,6 +114,9 @@ func (s *Service) removeIfAuto(ctx context.Context, vm model.VM) error {
 // directories that no row speaks of are only told of: no crash leaves one, so
 // they mean that the database was lost, and they hold the users' disks.
 func (s *Service) sweep(ctx context.Context) error {
+	// Before the rows: a start has its row first, so what is seen here and has
+	// no row then is nobody's.
+	started := unknownIDs(s.cfg.Paths.VMRuns(), nil)
 	vms, err := s.cfg.Store.VMs(ctx)
 	if err != nil {
 		return fmt.Errorf("recovering VMs: %w", err)
@@ -102,8 +133,8 @@ func (s *Service) sweep(ctx context.Context) error {
 		s.cfg.Log.Warn("a directory belongs to no VM of the database: it is left alone", "path", filepath.Join(s.cfg.Paths.VMs(), id))
 	}
 	var failed []error
-	for _, generation := range unknownIDs(s.cfg.Paths.VMRuns(), runs) {
-		if s.certainlyEnded(ctx, generation) {
+	for _, generation := range started {
+		if !runs[generation] && s.certainlyEnded(ctx, generation) {
 			failed = append(failed, os.RemoveAll(s.runDir(generation)))
 		}
 	}

@@ -31,7 +31,9 @@ type rig struct {
 	ops     *operation.Service
 	fake    *vmmtest.Fake
 	catalog *catalog
+	events  *eventLog
 	hooks   []vm.Hook
+	quota   vm.Quota
 
 	mu     sync.Mutex
 	agents map[*vmmtest.Guest]*agent.Server
@@ -40,8 +42,13 @@ type rig struct {
 // newRig makes a rig with an image called app.
 func newRig(t *testing.T, hooks ...vm.Hook) *rig {
 	t.Helper()
-	home := t.TempDir()
-	r := &rig{t: t, hooks: hooks, agents: map[*vmmtest.Guest]*agent.Server{}, paths: model.Paths{
+	return newRigIn(t, t.TempDir(), hooks...)
+}
+
+// newRigIn is newRig with its files in home.
+func newRigIn(t *testing.T, home string, hooks ...vm.Hook) *rig {
+	t.Helper()
+	r := &rig{t: t, events: &eventLog{}, hooks: hooks, agents: map[*vmmtest.Guest]*agent.Server{}, paths: model.Paths{
 		State: filepath.Join(home, "s"), Cache: filepath.Join(home, "c"), Run: filepath.Join(home, "r"),
 	}}
 	r.fake = vmmtest.NewFake(r.serveGuest)
@@ -71,8 +78,8 @@ func (r *rig) restart() {
 	}
 	r.ops = operation.New(operation.Config{Store: r.db})
 	r.Service = vm.New(vm.Config{
-		Paths: r.paths, Store: r.db, Images: r.catalog, Kernels: r.catalog, Ops: r.ops,
-		Drivers: []vmm.Driver{r.fake}, Hooks: r.hooks, Log: slog.New(slog.DiscardHandler), BootTimeout: time.Second,
+		Paths: r.paths, Store: r.db, Volumes: r.db, Images: r.catalog, Kernels: r.catalog, Ops: r.ops, Events: r.events,
+		Drivers: []vmm.Driver{r.fake}, Hooks: r.hooks, Quota: r.quota, Log: slog.New(slog.DiscardHandler), BootTimeout: time.Second,
 	})
 	if err := r.Recover(r.t.Context()); err != nil {
 		r.t.Fatal(err)
@@ -82,6 +89,10 @@ func (r *rig) restart() {
 // serveGuest is the agent of a guest, for one host after the other. Shutdown
 // switches the guest off.
 func (r *rig) serveGuest(g *vmmtest.Guest, conn net.Conn) {
+	if filepath.Base(filepath.Dir(g.Spec.Kernel)) == "broken" {
+		g.Reset() // it panics
+		return
+	}
 	_ = r.agentOf(g).ServeConn(r.t.Context(), conn)
 }
 
@@ -153,16 +164,17 @@ func awaitTrue(t *testing.T, what string, cond func() bool) {
 // catalog is the images and kernels that there are.
 type catalog struct {
 	image  model.Image
+	others []model.Image
 	kernel model.Kernel
 	initrd string
 }
 
 func newCatalog(t *testing.T, db *store.Store, dir string) *catalog {
 	t.Helper()
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "broken"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range []string{model.RootfsFile, model.VmlinuxFile, model.InitrdFile} {
+	for _, f := range []string{filepath.Join("broken", model.VmlinuxFile), model.RootfsFile, model.VmlinuxFile, model.InitrdFile} {
 		if err := os.WriteFile(filepath.Join(dir, f), make([]byte, 8192), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -183,10 +195,12 @@ func (c *catalog) EnsureImage(ctx context.Context, name, _ string, _ model.Repor
 }
 
 func (c *catalog) FindImage(_ context.Context, name string) (model.Image, error) {
-	if name != "app" && name != c.image.ID {
-		return model.Image{}, model.Errorf(model.CodeNotFound, "there is no image %q", name)
+	for _, img := range append([]model.Image{c.image}, c.others...) {
+		if name == img.Name || name == img.ID {
+			return img, nil
+		}
 	}
-	return c.image, nil
+	return model.Image{}, model.Errorf(model.CodeNotFound, "there is no image %q", name)
 }
 
 func (c *catalog) ShowImage(ctx context.Context, p rpc.NameParams) (model.Image, error) {
@@ -194,6 +208,9 @@ func (c *catalog) ShowImage(ctx context.Context, p rpc.NameParams) (model.Image,
 }
 
 func (c *catalog) EnsureKernel(_ context.Context, name string, _ model.Report) (model.Kernel, error) {
+	if name == "broken" {
+		return model.Kernel{Name: name, Dir: filepath.Join(c.kernel.Dir, name)}, nil
+	}
 	if name != "" && name != "k" {
 		return model.Kernel{}, model.Errorf(model.CodeNotFound, "there is no kernel %q", name)
 	}

@@ -60,6 +60,7 @@ func (s *Service) RunVM(ctx context.Context, p rpc.VMRunParams, stdio rpc.Stdio,
 // detached VM needs no command: it is a machine to exec into.
 func (s *Service) createForRun(ctx context.Context, p rpc.VMRunParams, report model.Report) (vm model.VM, argv []string, err error) {
 	vm, err = operation.Do(ctx, s.cfg.Ops, "vm.run", firstOf(p.Create.Name, p.Create.Image, "the default image"), report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
+		p.Create.Start = true
 		vm, err := s.create(ctx, op, p.Create)
 		if err != nil {
 			return vm, err

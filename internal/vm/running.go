@@ -3,14 +3,21 @@ package vm
 import (
 	"context"
 	"errors"
+	"os"
 	"time"
 
 	"banger/internal/model"
 	"banger/internal/vmm"
 )
 
-// attachTimeout bounds one try to find the process of a VM again.
-const attachTimeout = 5 * time.Second
+const (
+	// attachTimeout bounds one try to find the process of a VM for a caller
+	// who wants it.
+	attachTimeout = 5 * time.Second
+	// recoverTimeout bounds one before the daemon serves: a monitor that is
+	// well answers in milliseconds, and one that is stuck holds up nobody.
+	recoverTimeout = time.Second
+)
 
 // running returns a VM's process, nil when it is certain that there is none.
 // A VM that is unknown is looked for once more; if that settles nothing, the
@@ -22,39 +29,41 @@ func (s *Service) running(ctx context.Context, vm model.VM) (*live, error) {
 	if vm.State != model.VMUnknown {
 		return nil, nil
 	}
-	l, err := s.attach(ctx, vm)
+	l, err := s.attach(ctx, vm, attachTimeout)
 	if err != nil && !errors.Is(err, vmm.ErrGone) {
 		return nil, model.Errorf(model.CodeConflict, "VM %s is unknown: %w", vm.Name, err).
-			WithHint("its process may still run, so it is left alone; see `banger show %s`, then try again", vm.Name)
+			WithHint("its process may still run, so it is left alone; `banger kill %s` ends it", vm.Name)
 	}
 	return l, nil
 }
 
 // attach finds the process of a VM that an earlier daemon started, and brings
-// the row up to date: running, or stopped with vmm.ErrGone.
-func (s *Service) attach(ctx context.Context, vm model.VM) (*live, error) {
+// the row up to date: running, or stopped with vmm.ErrGone. Callers at the
+// same time share what the first one found.
+func (s *Service) attach(ctx context.Context, vm model.VM, limit time.Duration) (*live, error) {
+	unlock, err := s.cfg.Ops.Lock(ctx, "vm.attach/"+vm.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if l := s.lookup(vm.ID); l != nil {
+		return l, nil
+	}
 	driver, err := s.pickDriver(ctx, vm.Runtime.Driver)
 	if err != nil {
 		return nil, err
 	}
-	bounded, cancel := context.WithTimeout(ctx, attachTimeout)
+	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	m, err := driver.Attach(bounded, s.record(vm))
 	if errors.Is(err, vmm.ErrGone) {
-		l := newLive(vm.ID, vm.Runtime.Generation, nil)
-		if vm.State != model.VMStarting {
-			l.setUp()
-		}
-		s.undoPrepared(ctx, vm.ID, vm.Runtime.Generation)
-		end := vmm.Exit{Reason: vmm.ExitUnknown, At: s.cfg.Now()}
-		_, recErr := s.recordExit(ctx, l, end, consolePath(vm))
-		return nil, errors.Join(err, recErr)
+		return nil, errors.Join(err, s.recordGone(ctx, vm))
 	}
 	if err != nil {
 		return nil, err
 	}
 	l := newLive(vm.ID, vm.Runtime.Generation, m)
-	if vm.State != model.VMStarting {
+	if wasUp(vm) {
 		l.setUp()
 	}
 	s.adopt(ctx, l, consolePath(vm))
@@ -63,4 +72,24 @@ func (s *Service) attach(ctx context.Context, vm model.VM) (*live, error) {
 		_, err = s.setState(ctx, vm.ID, model.VMRunning, "")
 	}
 	return l, err
+}
+
+// recordGone cleans up after a VM that has ended while nobody watched it.
+func (s *Service) recordGone(ctx context.Context, vm model.VM) error {
+	l := newLive(vm.ID, vm.Runtime.Generation, nil)
+	if wasUp(vm) {
+		l.setUp()
+	}
+	s.undoPrepared(ctx, vm.ID, vm.Runtime.Generation)
+	_, err := s.recordExit(ctx, l, vmm.Exit{Reason: vmm.ExitUnknown, At: s.cfg.Now()}, consolePath(vm))
+	if vm.Runtime.Generation != "" {
+		err = errors.Join(err, os.RemoveAll(s.runDir(vm.Runtime.Generation)))
+	}
+	return err
+}
+
+// wasUp tells whether the guest of this start has come up: a boot that was
+// not seen through is not worth keeping.
+func wasUp(vm model.VM) bool {
+	return vm.State != model.VMStarting && vm.Runtime.Guest != model.GuestFacts{}
 }

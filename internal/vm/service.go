@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"banger/internal/cgroup"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
@@ -55,11 +56,17 @@ type Config struct {
 	Images  Images
 	Kernels Kernels
 	Ops     *operation.Service
+	// Events is told what happens to VMs; may be nil.
+	Events  Events
+	Volumes Volumes // nil: there are none
 	// Drivers are tried in order for a VM that names none.
 	Drivers []vmm.Driver
 	// Hooks are capabilities beyond the built-in ones, applied after them.
 	Hooks []Hook
 	Log   *slog.Logger
+	// Limits bounds what the process of a VM may use of this host; nil: nothing.
+	Limits *cgroup.Manager
+	Quota  Quota
 	// BootTimeout bounds one try to boot; zero: 60 s on TCG, 20 s on KVM.
 	BootTimeout time.Duration
 	Now         func() time.Time
@@ -68,6 +75,7 @@ type Config struct {
 // Service runs VMs.
 type Service struct {
 	cfg   Config
+	rows  *recorder // cfg.Store
 	hooks hooks
 	// boots lets as many guests boot at once as there are processors: more
 	// only makes each of them slower and pushes them past their deadlines.
@@ -77,6 +85,7 @@ type Service struct {
 	live map[string]*live // by VM id; entries are removed by watch alone
 
 	comebacks comebacks
+	seekers   comebacks // of VMs that are unknown
 }
 
 // New makes a Service. Call Recover before the first request.
@@ -84,12 +93,27 @@ func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	rows := newRecorder(cfg.Store, cfg.Events)
+	cfg.Store = rows
 	return &Service{
 		cfg:   cfg,
-		hooks: append(hooks{networkHook(), policyHook(), commandHook(cfg.Log)}, cfg.Hooks...),
+		rows:  rows,
+		hooks: append(builtIn(cfg), cfg.Hooks...),
 		boots: make(chan struct{}, runtime.NumCPU()),
 		live:  map[string]*live{},
 	}
+}
+
+// builtIn are the capabilities that every VM has.
+func builtIn(cfg Config) hooks {
+	all := hooks{rootHook(), workHook(), networkHook(), policyHook(), commandHook(cfg.Log), quotaHook(cfg.Quota, cfg.Store)}
+	if cfg.Limits != nil {
+		all = append(all, limitsHook(cfg.Limits))
+	}
+	if cfg.Volumes != nil {
+		all = append(all, volumesHook(cfg.Volumes, cfg.Paths.Volumes()))
+	}
+	return all
 }
 
 // LetGo lets go of the VMs that are up, without ending them: it is called
@@ -99,6 +123,7 @@ func (s *Service) LetGo() { s.releaseAll((*live).wasUp) }
 
 // Close lets go of all VMs without ending them. No request may be under way.
 func (s *Service) Close() {
+	s.seekers.close()
 	s.comebacks.close()
 	s.releaseAll(func(*live) bool { return true })
 }

@@ -1,12 +1,14 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"banger/internal/failpoint"
@@ -50,7 +52,11 @@ func (s *Service) start(ctx context.Context, op *operation.Op, vm model.VM) (mod
 		return vm, err
 	}
 	if l != nil {
-		return s.cfg.Store.VM(ctx, vm.ID)
+		now, err := s.cfg.Store.VM(ctx, vm.ID)
+		if err != nil {
+			return vm, err
+		}
+		return now, refusePaused(now)
 	}
 	if err := failpoint.Hit(ctx, "vm.start/guarded"); err != nil {
 		return vm, err
@@ -71,22 +77,13 @@ func (s *Service) start(ctx context.Context, op *operation.Op, vm model.VM) (mod
 		return vm, err
 	}
 	op.Stage("boot")
-	return s.bootRetrying(ctx, op, vm, driver, boot)
+	return s.bootOrFallBack(ctx, op, vm, driver, boot)
 }
 
 // bootRetrying boots, and once more when the guest has not answered in time:
 // a loaded host can make a healthy guest late or stuck in its timer setup. A
 // guest that ended by itself would end again.
 func (s *Service) bootRetrying(ctx context.Context, op *operation.Op, vm model.VM, driver picked, boot bootSet) (model.VM, error) {
-	select {
-	case s.boots <- struct{}{}:
-		defer func() { <-s.boots }()
-	case <-ctx.Done():
-		return vm, ctx.Err()
-	}
-	if err := failpoint.Hit(ctx, "vm.start/admitted"); err != nil {
-		return vm, err
-	}
 	booted, err := s.boot(ctx, vm, driver, boot)
 	if err == nil || !errors.Is(err, errLate) || ctx.Err() != nil {
 		return booted, err
@@ -106,6 +103,7 @@ func (s *Service) boot(ctx context.Context, vm model.VM, driver picked, boot boo
 			Generation: model.NewID(), Kernel: boot.name,
 			Driver: driver.features.Driver, Accel: driver.features.Accel,
 		}
+		vm.Runtime.Limits = limitsText(s.cfg.Limits, planLimits(*vm))
 		return nil
 	})
 	if err != nil {
@@ -116,12 +114,18 @@ func (s *Service) boot(ctx context.Context, vm model.VM, driver picked, boot boo
 		s.abandon(ctx, vm, err)
 		return vm, err
 	}
+	leave, err := s.admit(ctx)
+	if err != nil {
+		s.abandon(ctx, vm, err)
+		return vm, err
+	}
+	defer leave()
 	l, err := s.launch(ctx, vm, driver, plan.Machine) // 4, 5, 6
 	if err != nil {
 		s.abandon(ctx, vm, err)
 		return vm, err
 	}
-	booted, err := s.bringUp(ctx, vm, l, plan.Guest, s.bootTimeout(driver)) // 7, 8, 9
+	booted, err := s.bringUp(ctx, vm, l, plan.Guest, s.bootTimeout(driver), leave) // 7, 8, 9
 	if err == nil {
 		s.expire(ctx, booted, l)
 		return booted, nil
@@ -138,6 +142,7 @@ func (s *Service) boot(ctx context.Context, vm model.VM, driver picked, boot boo
 func (s *Service) planStart(vm model.VM, boot bootSet) (Plan, error) {
 	plan := Plan{Machine: planMachine(vm, boot, s.runDir(vm.Runtime.Generation)), Guest: planGuest(vm)}
 	err := s.hooks.configure(vm, &plan)
+	slices.SortStableFunc(plan.Guest.Mounts, func(a, b wire.Mount) int { return cmp.Compare(a.Path, b.Path) }) // outer ones first
 	return plan, err
 }
 
@@ -157,7 +162,7 @@ func (s *Service) launch(ctx context.Context, vm model.VM, driver picked, spec v
 	if err != nil {
 		return nil, errors.Join(err, s.hooks.stop(ctx, vm), os.RemoveAll(spec.RunDir))
 	}
-	return s.launched(ctx, vm, m)
+	return s.launched(ctx, vm, m, spec)
 }
 
 // startIn starts the process once all is prepared for it.
@@ -169,10 +174,10 @@ func startIn(ctx context.Context, driver picked, spec vmm.Spec) (vmm.Machine, er
 }
 
 // launched makes a process known and records it.
-func (s *Service) launched(ctx context.Context, vm model.VM, m vmm.Machine) (*live, error) {
+func (s *Service) launched(ctx context.Context, vm model.VM, m vmm.Machine, spec vmm.Spec) (*live, error) {
 	l := newLive(vm.ID, vm.Runtime.Generation, m)
 	s.adopt(ctx, l, consolePath(vm))
-	if err := s.recordProcess(ctx, vm.ID, m.Record().Process); err != nil {
+	if err := s.recordProcess(ctx, vm.ID, m.Record().Process, spec); err != nil {
 		l.expect(model.VMFailed, err.Error())
 		return nil, errors.Join(err, s.kill(ctx, l))
 	}
@@ -180,12 +185,15 @@ func (s *Service) launched(ctx context.Context, vm model.VM, m vmm.Machine) (*li
 }
 
 // recordProcess makes a process one that the next daemon finds.
-func (s *Service) recordProcess(ctx context.Context, id string, process model.ProcessID) error {
+func (s *Service) recordProcess(ctx context.Context, id string, process model.ProcessID, spec vmm.Spec) error {
 	if err := failpoint.Hit(ctx, "vm.start/launched"); err != nil {
 		return err
 	}
 	_, err := s.cfg.Store.UpdateVM(ctx, id, func(vm *model.VM) error {
 		vm.Runtime.Process = process
+		for _, d := range spec.Disks {
+			vm.Runtime.Disks = append(vm.Runtime.Disks, d.Path)
+		}
 		return nil
 	})
 	return err
@@ -205,8 +213,9 @@ func (s *Service) abandon(ctx context.Context, vm model.VM, cause error) {
 	}
 }
 
-// bringUp waits for the agent and makes the guest this VM.
-func (s *Service) bringUp(ctx context.Context, vm model.VM, l *live, cfg wire.Config, limit time.Duration) (model.VM, error) {
+// bringUp waits for the agent and makes the guest this VM; then it leaves the
+// place to boot in.
+func (s *Service) bringUp(ctx context.Context, vm model.VM, l *live, cfg wire.Config, limit time.Duration, leave func()) (model.VM, error) {
 	began := s.cfg.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errLate)
 	defer cancel()
@@ -251,6 +260,7 @@ func (s *Service) bringUp(ctx context.Context, vm model.VM, l *live, cfg wire.Co
 		return vm, err
 	}
 	l.setUp()
+	leave()
 	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {
 		vm.State, vm.StartedAt = model.VMRunning, s.cfg.Now()
 		vm.Runtime.BootMillis = took.Milliseconds()

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"banger/internal/failpoint"
@@ -55,7 +56,14 @@ func (s *Service) stop(ctx context.Context, op *operation.Op, vm model.VM, grace
 	}
 	op.Stage("stop")
 	ctx = context.WithoutCancel(ctx)
-	if _, err := s.setState(ctx, vm.ID, model.VMStopping, ""); err != nil {
+	if vm.State == model.VMPaused { // a paused guest cannot switch itself off
+		if vm, err = s.resume(ctx, vm, l); err != nil {
+			return vm, err
+		}
+	}
+	if err := s.markStopping(ctx, l); errors.Is(err, errEnded) {
+		return s.endedAlready(ctx, vm, l)
+	} else if err != nil {
 		return vm, err
 	}
 	if err := failpoint.Hit(ctx, "vm.stop/intended"); err != nil {
@@ -73,6 +81,32 @@ func (s *Service) stop(ctx context.Context, op *operation.Op, vm model.VM, grace
 		}
 	}
 	return s.afterStop(ctx, vm)
+}
+
+// markStopping writes that a VM is being stopped. errEnded: its end is in the
+// row already, and must stay there.
+func (s *Service) markStopping(ctx context.Context, l *live) error {
+	_, err := s.cfg.Store.UpdateVM(ctx, l.vmID, func(vm *model.VM) error {
+		if vm.Runtime.Generation != l.generation {
+			return errEnded
+		}
+		vm.State, vm.Reason = model.VMStopping, ""
+		return nil
+	})
+	return err
+}
+
+// endedAlready is a stop that came as the VM ended by itself.
+func (s *Service) endedAlready(ctx context.Context, vm model.VM, l *live) (model.VM, error) {
+	select {
+	case <-l.gone:
+	case <-time.After(killTime):
+	}
+	now, err := s.afterStop(ctx, vm)
+	if err != nil {
+		return now, err
+	}
+	return s.stayDown(ctx, now)
 }
 
 // stayDown keeps a VM that does not run from coming back by its restart
@@ -128,6 +162,12 @@ func (s *Service) KillVM(ctx context.Context, p rpc.NameParams) (model.VM, error
 	}
 	// No lock: a kill must work while a start or stop holds it.
 	l, err := s.running(ctx, vm)
+	if err != nil && vm.State == model.VMUnknown {
+		if killErr := s.killUnknown(ctx, vm); killErr != nil {
+			return vm, errors.Join(err, killErr)
+		}
+		l, err = s.running(ctx, vm)
+	}
 	if err != nil {
 		return vm, err
 	}

@@ -44,8 +44,12 @@ func (s *Service) watch(ctx context.Context, l *live, consolePath string) {
 		s.cfg.Log.Warn("removing a run directory", "vm", l.vmID, "err", err)
 	}
 	s.forget(l) // 6
+	if err != nil {
+		s.seek(ctx, l.vmID) // the row is wrong until it can be written
+		return
+	}
 	s.comeBack(ctx, vm, false)
-	if vm.Spec.AutoRemove && vm.State != model.VMDeleting && l.wasUp() && err == nil {
+	if vm.Spec.AutoRemove && vm.State != model.VMDeleting && l.wasUp() {
 		if err := s.remove(ctx, vm); err != nil {
 			s.cfg.Log.Error("deleting a VM that has stopped", "vm", vm.Name, "err", err)
 		}

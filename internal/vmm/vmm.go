@@ -29,8 +29,19 @@ type Machine interface {
 	// Dial connects to the agent's byte stream. There is one at a time: a
 	// second Dial waits until the first connection is closed or ctx ends.
 	Dial(ctx context.Context) (net.Conn, error)
+	// Console connects to the serial console: what is read is what the guest
+	// prints from then on, what is written is typed. There is one connection
+	// at a time, as of Dial, and it must be read: the guest waits for a reader
+	// that does not. The console's file is written besides.
+	// errors.ErrUnsupported: this process has no console to connect to.
+	Console(ctx context.Context) (net.Conn, error)
 	Pause(ctx context.Context) error
 	Resume(ctx context.Context) error
+	// Usage measures what the process has used; ErrGone when it has ended.
+	Usage(ctx context.Context) (Usage, error)
+	// ResizeDisk makes the i-th disk of the Spec larger while the guest runs;
+	// the guest sees it soon after. The caller knows that it is larger.
+	ResizeDisk(ctx context.Context, i int, sizeBytes int64) error
 	// Kill ends the process at once and returns when it is gone.
 	Kill(ctx context.Context) error
 	// Wait returns when the process is gone.
@@ -62,8 +73,9 @@ type Spec struct {
 	MemoryMiB  int
 	Disks      []Disk // in order: vda, vdb, ...
 	Network    model.NetworkMode
-	MAC        string // aa:bb:cc:dd:ee:ff, of the one card
-	Console    string // file that the serial console is appended to
+	MAC        string   // aa:bb:cc:dd:ee:ff, of the one card
+	Console    string   // file that the serial console is appended to
+	Cgroups    []string // directories of the control groups that the process joins
 }
 
 // Disk is one virtio block device.

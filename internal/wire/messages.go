@@ -46,6 +46,7 @@ type Config struct {
 	Time     int64    `json:"time"`    // Unix nanoseconds
 	Entropy  []byte   `json:"entropy"` // 64 bytes for the guest's random pool
 	Root     RootFS   `json:"root"`
+	Mounts   []Mount  `json:"mounts,omitempty"`  // in this order
 	Network  *Network `json:"network,omitempty"` // nil: loopback only
 }
 
@@ -70,6 +71,7 @@ type Request struct {
 	Op       Op        `json:"op"`
 	Config   *Config   `json:"config,omitempty"`
 	Shutdown *Shutdown `json:"shutdown,omitempty"`
+	Grow     *Grow     `json:"grow,omitempty"`
 }
 
 // Op is a control call.
@@ -80,12 +82,17 @@ const (
 	OpHello     Op = "hello"
 	OpConfigure Op = "configure"
 	OpShutdown  Op = "shutdown"
+	OpStatus    Op = "status" // CodeUnsupported: the agent is older than the call
+	OpPorts     Op = "ports"  // likewise
+	OpGrow      Op = "grow"
 )
 
 // Response answers a Request. A Fault means that it was refused or failed.
 type Response struct {
-	Fault *Fault `json:"fault,omitempty"`
-	Hello *Hello `json:"hello,omitempty"`
+	Fault  *Fault  `json:"fault,omitempty"`
+	Hello  *Hello  `json:"hello,omitempty"`
+	Status *Status `json:"status,omitempty"`
+	Ports  []Port  `json:"ports,omitempty"`
 }
 
 // Fault is an error on its way to the host.

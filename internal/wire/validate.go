@@ -49,21 +49,13 @@ func (c *Config) Validate() error {
 	case len(c.Entropy) > maxEntropy:
 		return invalid("%d bytes of entropy are over the limit of %d", len(c.Entropy), maxEntropy)
 	}
-	if err := c.Root.validate(); err != nil || c.Network == nil {
+	if err := validateDevice(c.Root.Device, c.Root.FSType); err != nil {
+		return err
+	}
+	if err := validateMounts(c.Mounts); err != nil || c.Network == nil {
 		return err
 	}
 	return c.Network.validate()
-}
-
-func (r *RootFS) validate() error {
-	name, ok := strings.CutPrefix(r.Device, "/dev/")
-	switch {
-	case !ok || name == "" || len(name) > maxName || strings.ContainsAny(name, "/\x00"):
-		return invalid("root device %.80q is not a name in /dev", r.Device)
-	case r.FSType != "ext4":
-		return invalid("root filesystem %.40q is not ext4", r.FSType)
-	}
-	return nil
 }
 
 func (n *Network) validate() error {

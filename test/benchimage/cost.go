@@ -23,14 +23,9 @@ const peakFormat = "peak %f kB"
 // usage that a parent gets does not do: it counts the parent's own memory,
 // which the child shared before it ran its program.
 func tellPeak(out io.Writer) error {
-	status, err := os.ReadFile("/proc/self/status")
+	kib, err := peakOf(os.Getpid())
 	if err != nil {
 		return err
-	}
-	_, rest, _ := strings.Cut(string(status), "VmHWM:")
-	var kib float64
-	if _, err := fmt.Sscan(rest, &kib); err != nil {
-		return fmt.Errorf("reading VmHWM: %w", err)
 	}
 	_, err = fmt.Fprintf(out, peakFormat+"\n", kib)
 	return err

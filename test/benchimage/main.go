@@ -7,16 +7,14 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
 	"banger/test/report"
 )
 
-const (
-	limit  = 20 * time.Minute // of the whole run
-	rounds = 3
-)
+const limit = 40 * time.Minute // of the whole run
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -33,31 +31,46 @@ func main() {
 	}
 }
 
-// run is the benchmark (LAYOUT) or, in a child, one pull (pull REF CACHE FILE).
+// run is the benchmark (LAYOUTS) or, in a child, one thing to be measured:
+//
+//	pull REF CACHE FILE   make the ext4 of an image
+//	inflate BLOB...       inflate layers and throw the bytes away
+//	write BYTES FILE      write a file of so many bytes
 func run(ctx context.Context, args []string) (met bool, err error) {
 	switch {
 	case len(args) == 4 && args[0] == "pull":
 		return true, errors.Join(pull(ctx, args[1], args[2], args[3]), tellPeak(os.Stdout))
+	case len(args) > 1 && args[0] == "inflate":
+		return true, inflateAll(args[1:])
+	case len(args) == 3 && args[0] == "write":
+		n, err := strconv.ParseInt(args[1], 10, 64)
+		return true, errors.Join(err, write(n, args[2]))
 	case len(args) == 1:
 		return compare(ctx, args[0])
 	}
-	return false, errors.New("usage: benchimage LAYOUT")
+	return false, errors.New("usage: benchimage LAYOUTS")
 }
 
-func compare(ctx context.Context, layout string) (met bool, err error) {
-	ref, stop, err := serve(layout)
+// compare takes the rounds, BENCH_ROUNDS or 3, and prints the rows.
+func compare(ctx context.Context, layouts string) (met bool, err error) {
+	rounds := 3
+	if text := os.Getenv("BENCH_ROUNDS"); text != "" {
+		if rounds, err = strconv.Atoi(text); err != nil || rounds < 1 {
+			return false, fmt.Errorf("BENCH_ROUNDS is %q", text)
+		}
+	}
+	b, err := newBench(layouts)
 	if err != nil {
 		return false, err
 	}
-	defer stop()
-	var all results
+	defer b.server.Close()
 	for i := range rounds {
 		fmt.Fprintf(os.Stderr, "bench-image: round %d of %d\n", i+1, rounds)
-		if err := all.round(ctx, ref); err != nil {
+		if err := b.round(ctx, i == 0); err != nil {
 			return false, err
 		}
 	}
-	rows := all.rows()
+	rows := b.rows()
 	if err := report.WriteJSON(filepath.Join("build", "bench", "bench-image.json"), rows); err != nil {
 		return false, err
 	}

@@ -4,13 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"banger/internal/imagepull"
 	"banger/internal/model"
 )
 
+// softMemory is that of the daemon.
+const softMemory = 192 << 20
+
 // pull is what the child process does: it makes the ext4 of ref in file.
 func pull(ctx context.Context, ref, cacheDir, file string) error {
+	debug.SetMemoryLimit(softMemory)
 	cache, err := imagepull.OpenCache(cacheDir)
 	if err != nil {
 		return err

@@ -3,85 +3,111 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 
-	"banger/test/report"
+	"golang.org/x/sys/unix"
 )
 
-// results are the costs of every round.
-type results struct {
-	usual, pulled, cached []cost
+// bench is what the rounds share, and what they have measured.
+type bench struct {
+	server *server
+	self   string // this program
+	tools  string // directory of peers that no distribution has
+	costs  map[string][]cost
 }
 
-// round makes the filesystem once in each way and checks ours.
-func (r *results) round(ctx context.Context, ref string) (err error) {
-	dir, err := os.MkdirTemp("build", "bench-image-")
+func newBench(layouts string) (*bench, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return &bench{server: serve(layouts), self: self, tools: filepath.Join("build", "bench"), costs: map[string][]cost{}}, nil
+}
+
+// way is one thing to measure in a round.
+type way struct {
+	name     string
+	commands [][]string
+}
+
+// round measures every way once, the ways taking turns between rounds. The
+// first round also compares the tree with that of umoci.
+func (b *bench) round(ctx context.Context, first bool) (err error) {
+	dir, err := os.MkdirTemp("build", ".bench-image-") // hidden: go would look into the trees for packages
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	in := func(name string) string { return filepath.Join(dir, name) }
-	self, err := os.Executable()
-	if err != nil {
+	if err := b.takeTurns(ctx, b.ways(in), in); err != nil {
 		return err
 	}
-	runs := []struct {
-		costs    *[]cost
-		commands [][]string
-	}{
-		{&r.usual, usualWay(ref, in)},
-		{&r.pulled, [][]string{{self, "pull", ref, in("cache"), in("first.ext4")}}},
-		{&r.cached, [][]string{{self, "pull", ref, in("cache"), in("second.ext4")}}},
+	if _, err := measure(ctx, []string{"e2fsck", "-fn", in("first.ext4")}, []string{"cmp", in("first.ext4"), in("second.ext4")}); err != nil {
+		return err
 	}
-	for _, run := range runs {
-		c, err := measure(ctx, run.commands...)
+	if first {
+		if err := equal(ctx, in("first.ext4"), filepath.Join(in("bundle"), "rootfs")); err != nil {
+			return err
+		}
+	}
+	if err := b.bounds(ctx, in); err != nil {
+		return err
+	}
+	if err := b.shapes(ctx, in); err != nil {
+		return err
+	}
+	return b.daemon(ctx)
+}
+
+func (b *bench) takeTurns(ctx context.Context, ways []way, in func(string) string) error {
+	for _, w := range ways {
+		c, err := measure(ctx, w.commands...)
 		if err != nil {
 			return err
 		}
-		*run.costs = append(*run.costs, c)
+		b.costs[w.name] = append(b.costs[w.name], c)
+		fmt.Fprintf(os.Stderr, "bench-image: %s: %.1f s, %.1f s of cpu\n", w.name, c.wall, c.cpu)
+		for _, gone := range []string{"usual.ext4", "tar2ext4.ext4", "zstd.ext4"} {
+			_ = os.Remove(in(gone)) // or its pages are written while the next one is measured
+		}
 	}
-	_, err = measure(ctx, []string{"e2fsck", "-fn", in("first.ext4")})
-	return err
+	return nil
 }
 
-// usualWay is how a filesystem is made of an image with the tools at hand.
-func usualWay(ref string, in func(string) string) [][]string {
-	return [][]string{
-		{"skopeo", "copy", "--quiet", "--insecure-policy", "--src-tls-verify=false", "docker://" + ref, "oci:" + in("copy") + ":latest"},
-		{"umoci", "unpack", "--image", in("copy") + ":latest", in("bundle")},
-		{"mkfs.ext4", "-q", "-d", filepath.Join(in("bundle"), "rootfs"), in("usual.ext4"), "4G"},
-	}
-}
-
-// The bars: shares of what the usual way costs, and memory in MiB.
-const (
-	wallBar = 1 / 5.0
-	cpuBar  = 1 / 3.3
-	peakBar = 256
-)
-
-func (r *results) rows() []report.Row {
-	wall := func(c cost) float64 { return c.wall }
-	cpu := func(c cost) float64 { return c.cpu }
-	peak := func(c cost) float64 { return c.peak }
-	return []report.Row{
-		report.Figure("usual way, wall", middle(r.usual, wall), "s"),
-		report.Figure("usual way, cpu", middle(r.usual, cpu), "s"),
-		report.Figure("pull, wall", middle(r.pulled, wall), "s"),
-		report.Figure("pull, cpu", middle(r.pulled, cpu), "s"),
-		report.Figure("pull of cached layers, wall", middle(r.cached, wall), "s"),
-		report.Figure("pull of cached layers, cpu", middle(r.cached, cpu), "s"),
-		report.Figure("pull / usual way, wall", middle(r.pulled, wall)/middle(r.usual, wall), "").Against(wallBar),
-		report.Figure("pull / usual way, cpu", middle(r.pulled, cpu)/middle(r.usual, cpu), "").Against(cpuBar),
-		report.Figure("pull, peak memory", middle(r.pulled, peak), "MiB").Against(peakBar),
+// ways lists the pulls of the image, ours and the peers'.
+func (b *bench) ways(in func(string) string) []way {
+	ref := b.server.ref("large")
+	crane, tar2ext4 := filepath.Join(b.tools, "crane"), filepath.Join(b.tools, "tar2ext4")
+	return []way{
+		{"usual", [][]string{
+			{"skopeo", "copy", "--quiet", "--insecure-policy", "--src-tls-verify=false", "docker://" + ref, "oci:" + in("copy") + ":latest"},
+			{"umoci", "unpack", "--image", in("copy") + ":latest", in("bundle")},
+			{"mkfs.ext4", "-q", "-d", filepath.Join(in("bundle"), "rootfs"), in("usual.ext4"), "6G"},
+		}},
+		{"pull", [][]string{{b.self, "pull", ref, in("cache"), in("first.ext4")}}},
+		{"tar2ext4", [][]string{{"sh", "-c", `set -e; "$1" --insecure export "$2" - | "$3" -o "$4"; sync "$4"`, "sh",
+			crane, ref, tar2ext4, in("tar2ext4.ext4")}}},
+		{"cached", [][]string{{b.self, "pull", ref, in("cache"), in("second.ext4")}}},
+		{"zstd", [][]string{{b.self, "pull", b.server.ref("large-zstd"), in("zstd-cache"), in("zstd.ext4")}}},
 	}
 }
 
-func middle(costs []cost, part func(cost) float64) float64 {
-	var values []float64
-	for _, c := range costs {
-		values = append(values, part(c))
+// bounds measures what a pull from cached layers consists of at the least:
+// inflating them, and writing as many bytes as the result takes.
+func (b *bench) bounds(ctx context.Context, in func(string) string) error {
+	layers, err := b.server.layers("large")
+	if err != nil {
+		return err
 	}
-	return report.Median(values)
+	var st unix.Stat_t
+	if err := unix.Stat(in("first.ext4"), &st); err != nil {
+		return err
+	}
+	return b.takeTurns(ctx, []way{
+		{"inflate", [][]string{append([]string{b.self, "inflate"}, layers...)}},
+		{"write", [][]string{{b.self, "write", strconv.FormatInt(st.Blocks*512, 10), in("written")}}},
+	}, in)
 }

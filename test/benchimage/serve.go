@@ -1,49 +1,103 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
-	"io"
-	"log"
+	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
-	"github.com/google/go-containerregistry/pkg/v1/layout"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"banger/internal/imagepull"
 )
 
-// serve starts a registry on loopback that has the image of a layout, and
-// returns the image's reference.
-func serve(dir string) (ref string, stop func(), err error) {
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-	ref = strings.TrimPrefix(server.URL, "http://") + "/bench:latest"
-	if err := push(dir, ref); err != nil {
-		server.Close()
-		return "", nil, fmt.Errorf("filling the registry: %w", err)
-	}
-	return ref, server.Close, nil
+// server is a registry on loopback that has OCI layouts: HOST/NAME:latest is
+// the image of the layout DIR/NAME. Blobs go from their files to the socket,
+// so that it takes next to no time of the processors.
+type server struct {
+	*httptest.Server
+	dir string
 }
 
-func push(dir, ref string) error {
-	index, err := layout.ImageIndexFromPath(dir)
+func serve(dir string) *server {
+	s := &server{dir: dir}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v2/{$}", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("GET /v2/{name}/manifests/{ref}", s.manifest)
+	mux.HandleFunc("GET /v2/{name}/blobs/{digest}", s.blob)
+	s.Server = httptest.NewServer(mux)
+	return s
+}
+
+func (s *server) ref(name string) string {
+	return strings.TrimPrefix(s.URL, "http://") + "/" + name + ":latest"
+}
+
+// blobPath is where a layout has a blob.
+func (s *server) blobPath(name, digest string) string {
+	algorithm, hex, _ := strings.Cut(digest, ":")
+	return filepath.Join(s.dir, filepath.Base(name), "blobs", filepath.Base(algorithm), filepath.Base(hex))
+}
+
+func (s *server) blob(w http.ResponseWriter, r *http.Request) {
+	http.ServeFile(w, r, s.blobPath(r.PathValue("name"), r.PathValue("digest")))
+}
+
+func (s *server) manifest(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("name")
+	d, err := firstManifest(filepath.Join(s.dir, filepath.Base(name)))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", d.MediaType)
+	w.Header().Set("Docker-Content-Digest", d.Digest)
+	http.ServeFile(w, r, s.blobPath(name, d.Digest))
+}
+
+// described is a descriptor (image-spec, descriptor.md).
+type described struct {
+	MediaType string `json:"mediaType"`
+	Digest    string `json:"digest"`
+}
+
+// firstManifest returns the descriptor of a layout's only image.
+func firstManifest(layout string) (described, error) {
+	var index struct{ Manifests []described }
+	if err := readJSON(filepath.Join(layout, "index.json"), &index); err != nil {
+		return described{}, err
+	}
+	if len(index.Manifests) != 1 {
+		return described{}, fmt.Errorf("%s has %d images in place of one", layout, len(index.Manifests))
+	}
+	return index.Manifests[0], nil
+}
+
+// layers returns the paths of the blobs of a layout's layers.
+func (s *server) layers(name string) ([]string, error) {
+	d, err := firstManifest(filepath.Join(s.dir, name))
+	if err != nil {
+		return nil, err
+	}
+	var manifest struct{ Layers []described }
+	if err := readJSON(s.blobPath(name, d.Digest), &manifest); err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, l := range manifest.Layers {
+		if _, err := imagepull.ParseDigest(l.Digest); err != nil {
+			return nil, err
+		}
+		paths = append(paths, s.blobPath(name, l.Digest))
+	}
+	return paths, nil
+}
+
+func readJSON(path string, into any) error {
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	manifest, err := index.IndexManifest()
-	if err != nil {
-		return err
-	}
-	if len(manifest.Manifests) != 1 {
-		return fmt.Errorf("%s has %d images in place of one", dir, len(manifest.Manifests))
-	}
-	img, err := index.Image(manifest.Manifests[0].Digest)
-	if err != nil {
-		return err
-	}
-	target, err := name.ParseReference(ref)
-	if err != nil {
-		return err
-	}
-	return remote.Write(target, img)
+	return json.Unmarshal(b, into)
 }

@@ -138,7 +138,7 @@ func testTerminal(t *testing.T, h *home) {
 	screen.typeAndWait(t, "stty size\n", "33 101")
 	screen.typeAndWait(t, "tty && echo is-a-$((1+1))-tty\n", "is-a-2-tty")
 	screen.typeAndWait(t, "echo term is-$TERM\n", "is-xterm")
-	screen.typeAndWait(t, "echo go-$((1+1)); sleep 600\n", "go-2")
+	screen.typeAndWait(t, "sh -c 'echo go-$((1+1)); exec sleep 600'\n", "go-2") // who says so is who is interrupted
 	screen.typeAndWait(t, "\x03echo status-$?\n", "status-130")
 	if err := pty.Setsize(terminal, &pty.Winsize{Rows: 44, Cols: 77}); err != nil {
 		t.Fatal(err)

@@ -17,8 +17,14 @@ type Row struct {
 	Name  string   `json:"name"`
 	Value float64  `json:"value"`
 	Unit  string   `json:"unit"`
-	Bar   *float64 `json:"bar"` // nil: told for its own sake
-	Met   bool     `json:"met"` // true without a bar
+	Bar   *float64 `json:"bar"`            // nil: told for its own sake
+	Met   bool     `json:"met"`            // true without a bar
+	Goal  *float64 `json:"goal,omitempty"` // beyond the bar: told, and fails nothing
+
+	// Of several runs, of which Value is the median.
+	Runs  int     `json:"runs,omitempty"`
+	Least float64 `json:"least,omitempty"`
+	Most  float64 `json:"most,omitempty"`
 }
 
 // Figure returns a measured figure without a bar.
@@ -43,11 +49,24 @@ func Print(out io.Writer, rows []Row) bool {
 			bar = fmt.Sprintf("%.4g %s", *r.Bar, r.Unit)
 			answer = map[bool]string{true: "yes", false: "no"}[r.Met]
 		}
+		if r.Goal != nil {
+			bar = fmt.Sprintf("(%.4g %s)", *r.Goal, r.Unit)
+			answer = map[bool]string{true: "(yes)", false: "(no)"}[r.Value <= *r.Goal]
+		}
 		met = met && r.Met
-		fmt.Fprintf(w, "%s\t%.4g %s\t%s\t%s\n", r.Name, r.Value, r.Unit, bar, answer)
+		fmt.Fprintf(w, "%s\t%.4g %s%s\t%s\t%s\n", r.Name, r.Value, r.Unit, r.spread(), bar, answer)
 	}
 	_ = w.Flush() // text for a terminal
 	return met
+}
+
+// spread tells of how many runs the value is the median, and how far they lie
+// apart.
+func (r Row) spread() string {
+	if r.Runs < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" [%.4g, %.4g] n=%d", r.Least, r.Most, r.Runs)
 }
 
 // WriteJSON writes the rows to a file, whose directory is made when absent.

@@ -54,6 +54,7 @@ type Request struct {
 	Distro  string // debian or ubuntu
 	Suite   string // a release's code name; "": this host's release, which must be of Distro
 	Package string // may be a meta package
+	Source  bool   // the kernel's source is wanted, not the kernel
 }
 
 // Result is what was downloaded.
@@ -94,7 +95,7 @@ func (c *Client) Download(ctx context.Context, req Request, dir string, note fun
 	if _, err := c.apt(ctx, updateTimeout, "", "apt-get", "-c", conf, "-q", "update"); err != nil {
 		return Result{}, err
 	}
-	packages, err := c.resolve(ctx, conf, req.Package)
+	packages, err := c.resolve(ctx, conf, req)
 	if err != nil {
 		return Result{}, err
 	}

@@ -27,12 +27,21 @@ type pkg struct {
 // no version is a meta package.
 var concreteRE = regexp.MustCompile(`^linux-(image|modules)-[0-9]`)
 
+// sourceRE are the packages that hold a kernel's source.
+var sourceRE = regexp.MustCompile(`^linux-source-[0-9]`)
+
 // nameRE is Debian policy 5.6.1.
 var nameRE = regexp.MustCompile(`^[a-z0-9][a-z0-9.+-]{1,127}$`)
 
-// resolve follows name's dependencies to the packages that hold the kernel
-// and its modules; the first one is the kernel image's.
-func (c *Client) resolve(ctx context.Context, conf, name string) ([]pkg, error) {
+// resolve follows the dependencies of req's package to those that hold the
+// kernel and its modules, the first one being the kernel image's, or to the
+// one that holds its source.
+func (c *Client) resolve(ctx context.Context, conf string, req Request) ([]pkg, error) {
+	wanted, first := concreteRE, "linux-image-"
+	if req.Source {
+		wanted, first = sourceRE, "linux-source-"
+	}
+	name := req.Package
 	var concrete []pkg
 	queue, seen := []string{name}, map[string]bool{name: true}
 	for len(queue) > 0 {
@@ -41,18 +50,18 @@ func (c *Client) resolve(ctx context.Context, conf, name string) ([]pkg, error) 
 			return nil, err
 		}
 		queue = queue[1:]
-		if concreteRE.MatchString(p.Name) {
+		if wanted.MatchString(p.Name) {
 			concrete = append(concrete, p)
 		}
 		for _, dep := range p.Depends {
-			if concreteRE.MatchString(dep) && !seen[dep] && len(seen) < maxPackages {
+			if wanted.MatchString(dep) && !seen[dep] && len(seen) < maxPackages {
 				seen[dep] = true
 				queue = append(queue, dep)
 			}
 		}
 	}
-	if len(concrete) == 0 || !strings.HasPrefix(concrete[0].Name, "linux-image-") {
-		return nil, model.Errorf(model.CodeNotFound, "package %s does not lead to a kernel image", name)
+	if len(concrete) == 0 || !strings.HasPrefix(concrete[0].Name, first) {
+		return nil, model.Errorf(model.CodeNotFound, "package %s does not lead to a %s package", name, strings.TrimSuffix(first, "-"))
 	}
 	return concrete, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,10 +118,20 @@ func (c *Client) blob(ctx context.Context, ref name.Reference, d descriptor, w i
 	switch {
 	case errors.Is(err, io.EOF):
 		return model.Errorf(model.CodeIntegrity, "layer %s has %d bytes in place of %d", d.Digest, n, d.Size)
-	case err != nil:
+	case err != nil && ended(err):
 		return fmt.Errorf("reading layer %s: %w", d.Digest, err)
+	case err != nil:
+		return model.Errorf(model.CodeIntegrity, "reading layer %s: %w", d.Digest, err)
 	case "sha256:"+hex.EncodeToString(h.Sum(nil)) != d.Digest:
 		return model.Errorf(model.CodeIntegrity, "layer %s is not what its digest says", d.Digest)
 	}
 	return nil
+}
+
+// ended tells a connection that ended, or was ended, from a body that is not
+// what it should be.
+func ended(err error) bool {
+	var network net.Error
+	var known *model.Error
+	return errors.As(err, &network) || errors.As(err, &known) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, context.Canceled)
 }

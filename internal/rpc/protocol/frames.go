@@ -26,7 +26,7 @@ import (
 //	5     server  standard error
 //	6     client  resize: model.WinSize as JSON
 //	7     client  signal: its name without SIG
-//	8     server  exit: model.ExitStatus as JSON; the last message
+//	8     server  exit: the result as JSON, a process's is model.ExitStatus; the last message
 //	9     server  error: model.Error as JSON; the last message
 //	10    server  window: bytes of input that were taken, uint32, big-endian
 //

@@ -25,9 +25,9 @@ var errClientGone = errors.New("the client has gone away")
 
 // socket is an operation with standard input and output. wantsStdin tells
 // whether the parameters ask for input.
-func socket[P any](verb, method, summary string,
-	fn func(context.Context, P, rpc.Stdio, model.Report) (model.ExitStatus, error), wantsStdin func(P) bool) route {
-	return route{verb, method, summary, kindSocket, reflect.TypeFor[P](), reflect.TypeFor[model.ExitStatus](),
+func socket[P, R any](verb, method, summary string,
+	fn func(context.Context, P, rpc.Stdio, model.Report) (R, error), wantsStdin func(P) bool) route {
+	return route{verb, method, summary, kindSocket, reflect.TypeFor[P](), reflect.TypeFor[R](),
 		func(s *Server, w http.ResponseWriter, r *http.Request) {
 			s.sockets.Add(1)
 			defer s.sockets.Done()
@@ -40,14 +40,21 @@ func socket[P any](verb, method, summary string,
 		}}
 }
 
+// upload is an operation that reads a stream of the client's.
+func upload[P, R any](verb, method, summary string, fn func(context.Context, P, io.Reader, model.Report) (R, error)) route {
+	return socket(verb, method, summary, func(ctx context.Context, p P, stdio rpc.Stdio, report model.Report) (R, error) {
+		return fn(ctx, p, stdio.Stdin, report)
+	}, func(P) bool { return true })
+}
+
 // serveStdio runs one process: parameters, frames both ways, exit status.
-func serveStdio[P any](ctx context.Context, s *Server, path string, conn *protocol.FrameConn,
-	fn func(context.Context, P, rpc.Stdio, model.Report) (model.ExitStatus, error), wantsStdin func(P) bool) {
+func serveStdio[P, R any](ctx context.Context, s *Server, path string, conn *protocol.FrameConn,
+	fn func(context.Context, P, rpc.Stdio, model.Report) (R, error), wantsStdin func(P) bool) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	params, err := firstMessage[P](ctx, s, conn)
 	if err != nil {
-		finish(ctx, conn, model.ExitStatus{}, err)
+		finish(ctx, conn, nil, err)
 		return
 	}
 	p := newServedProcess(ctx, conn, wantsStdin(params))
@@ -58,14 +65,14 @@ func serveStdio[P any](ctx context.Context, s *Server, path string, conn *protoc
 	defer context.AfterFunc(ctx, func() {
 		time.AfterFunc(stdioTimeout, func() { _ = conn.CloseNow() })
 	})()
-	status, err := guarded(ctx, s.log, path, func(ctx context.Context) (model.ExitStatus, error) {
+	result, err := guarded(ctx, s.log, path, func(ctx context.Context) (R, error) {
 		return fn(ctx, params, p.stdio(ctx), func(progress model.Progress) { _ = conn.SendJSON(ctx, protocol.FrameProgress, progress) })
 	})
 	var broken *model.Error
 	if cause := context.Cause(ctx); errors.As(cause, &broken) {
 		err = broken // the client broke the protocol
 	}
-	finish(ctx, conn, status, err)
+	finish(ctx, conn, result, err)
 	p.stdin.end(io.ErrClosedPipe)
 	reading.Wait()
 }
@@ -82,11 +89,11 @@ func firstMessage[P any](ctx context.Context, s *Server, conn *protocol.FrameCon
 }
 
 // finish sends the last message and closes the connection.
-func finish(ctx context.Context, conn *protocol.FrameConn, status model.ExitStatus, err error) {
+func finish(ctx context.Context, conn *protocol.FrameConn, result any, err error) {
 	if err != nil {
 		err = conn.SendJSON(ctx, protocol.FrameError, protocol.WireError(err))
 	} else {
-		err = conn.SendJSON(ctx, protocol.FrameExit, status)
+		err = conn.SendJSON(ctx, protocol.FrameExit, result)
 	}
 	if err != nil {
 		_ = conn.CloseNow()

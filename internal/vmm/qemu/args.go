@@ -16,6 +16,7 @@ const (
 	lockFile    = "lock"       // locked for as long as the process lives
 	monitorFile = "qmp.sock"   // QEMU's monitor
 	agentFile   = "agent.sock" // the agent's byte stream
+	consoleFile = "tty.sock"   // the serial console, both ways
 	pidFile     = "qemu.pid"
 	logFile     = "qemu.log" // what QEMU itself has to say
 )
@@ -26,6 +27,7 @@ const (
 	lockFD    = 3
 	monitorFD = 4
 	agentFD   = 5
+	consoleFD = 6
 )
 
 // agentPort is the virtio-serial port that the agent looks for.
@@ -83,7 +85,9 @@ func channelArgs(spec vmm.Spec) []string {
 	return []string{
 		"-chardev", fmt.Sprintf("socket,id=monitor,fd=%d,server=on,wait=off", monitorFD),
 		"-mon", "chardev=monitor,mode=control",
-		"-chardev", "file,id=console,append=on,path=" + optionValue(spec.Console),
+		// The file is written whether somebody is attached or not, and with no
+		// daemon too.
+		"-chardev", fmt.Sprintf("socket,id=console,fd=%d,server=on,wait=off,logappend=on,logfile=%s", consoleFD, optionValue(spec.Console)),
 		"-serial", "chardev:console",
 		"-chardev", fmt.Sprintf("socket,id=agent,fd=%d,server=on,wait=off", agentFD),
 		"-device", "virtio-serial-device",
@@ -99,7 +103,7 @@ func optionValue(s string) string { return strings.ReplaceAll(s, ",", ",,") }
 // diskArgs are the i-th disk. The block nodes are given as JSON, which has no
 // place for options in file names, and no format is ever probed.
 func diskArgs(i int, d vmm.Disk) []string {
-	id := fmt.Sprintf("disk%d", i)
+	id := diskNode(i)
 	node := blockNode{Driver: "raw", NodeName: id, ReadOnly: d.ReadOnly, Discard: "unmap", File: fileNode(d.Path, d.ReadOnly)}
 	if d.Format == vmm.Qcow2 {
 		node.Driver = "qcow2"
@@ -110,6 +114,9 @@ func diskArgs(i int, d vmm.Disk) []string {
 		"-device", fmt.Sprintf("virtio-blk-device,drive=%s,serial=%s", id, id),
 	}
 }
+
+// diskNode is the name of the i-th disk's block node, and its serial number.
+func diskNode(i int) string { return fmt.Sprintf("disk%d", i) }
 
 // blockNode is a BlockdevOptions of QEMU's qapi/block-core.json.
 type blockNode struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"path/filepath"
 	"sync"
@@ -30,6 +31,7 @@ type machine struct {
 	monitor *monitor
 
 	agent  chan struct{} // holds a token while somebody is connected to the agent
+	tty    chan struct{} // the same for the console
 	killed atomic.Bool   // Kill was called
 
 	exited chan struct{} // closed when the process is gone and exit is set
@@ -49,6 +51,7 @@ func newMachine(ctx context.Context, rec vmm.Record, process *proc.Process, mon 
 	m := &machine{
 		rec: rec, process: process, monitor: mon,
 		agent:      make(chan struct{}, 1),
+		tty:        make(chan struct{}, 1),
 		exited:     make(chan struct{}),
 		stopWatch:  stop,
 		watchEnded: make(chan struct{}),
@@ -95,35 +98,58 @@ func (m *machine) Record() vmm.Record { return m.rec }
 
 // Dial implements vmm.Machine.
 func (m *machine) Dial(ctx context.Context) (net.Conn, error) {
-	if err := m.unusable(); err != nil {
-		return nil, fmt.Errorf("dialing the agent: %w", err)
-	}
-	select {
-	case m.agent <- struct{}{}:
-	case <-m.watchEnded:
-		return nil, fmt.Errorf("dialing the agent: %w", m.unusable())
-	case <-ctx.Done():
-		return nil, fmt.Errorf("dialing the agent: another connection is open: %w", ctx.Err())
-	}
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "unix", filepath.Join(m.rec.RunDir, agentFile))
+	conn, err := m.connect(ctx, agentFile, m.agent)
 	if err != nil {
-		<-m.agent
-		if m.process.Ended() {
-			return nil, fmt.Errorf("dialing the agent: %w", vmm.ErrGone)
-		}
 		return nil, fmt.Errorf("dialing the agent: %w", err)
 	}
-	return &agentConn{Conn: conn, release: sync.OnceFunc(func() { <-m.agent })}, nil
+	return conn, nil
 }
 
-// agentConn lets the next one dial when it is closed.
-type agentConn struct {
+// Console implements vmm.Machine. A QEMU that an earlier release started has
+// no such socket.
+func (m *machine) Console(ctx context.Context) (net.Conn, error) {
+	conn, err := m.connect(ctx, consoleFile, m.tty)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = errors.ErrUnsupported
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the console: %w", err)
+	}
+	return conn, nil
+}
+
+// connect connects to a socket of the run directory that serves one at a
+// time; place holds a token for as long as the connection is open.
+func (m *machine) connect(ctx context.Context, file string, place chan struct{}) (net.Conn, error) {
+	if err := m.unusable(); err != nil {
+		return nil, err
+	}
+	select {
+	case place <- struct{}{}:
+	case <-m.watchEnded:
+		return nil, m.unusable()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("another connection is open: %w", ctx.Err())
+	}
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unix", filepath.Join(m.rec.RunDir, file))
+	if err != nil {
+		<-place
+		if m.process.Ended() {
+			return nil, vmm.ErrGone
+		}
+		return nil, err
+	}
+	return &placedConn{Conn: conn, release: sync.OnceFunc(func() { <-place })}, nil
+}
+
+// placedConn lets the next one dial when it is closed.
+type placedConn struct {
 	net.Conn
 	release func()
 }
 
-func (c *agentConn) Close() error {
+func (c *placedConn) Close() error {
 	err := c.Conn.Close()
 	c.release()
 	return err
@@ -135,8 +161,22 @@ func (m *machine) Pause(ctx context.Context) error { return m.execute(ctx, "stop
 // Resume implements vmm.Machine.
 func (m *machine) Resume(ctx context.Context) error { return m.execute(ctx, "cont") }
 
+// ResizeDisk implements vmm.Machine (block_resize of QEMU's
+// qapi/block-core.json).
+func (m *machine) ResizeDisk(ctx context.Context, i int, sizeBytes int64) error {
+	type arguments struct {
+		NodeName string `json:"node-name"`
+		Size     int64  `json:"size"`
+	}
+	return m.executeWith(ctx, "block_resize", arguments{diskNode(i), sizeBytes})
+}
+
 func (m *machine) execute(ctx context.Context, command string) error {
-	err := m.monitor.execute(ctx, command, nil)
+	return m.executeWith(ctx, command, nil)
+}
+
+func (m *machine) executeWith(ctx context.Context, command string, arguments any) error {
+	err := m.monitor.executeWith(ctx, command, arguments, nil)
 	if err != nil && m.process.Ended() {
 		return vmm.ErrGone
 	}
@@ -146,10 +186,14 @@ func (m *machine) execute(ctx context.Context, command string) error {
 // Kill implements vmm.Machine.
 func (m *machine) Kill(ctx context.Context) error {
 	m.killed.Store(true)
-	if err := m.process.Signal(unix.SIGKILL); err != nil && !errors.Is(err, proc.ErrGone) {
+	err := m.process.Signal(unix.SIGKILL)
+	switch {
+	case errors.Is(m.unusable(), vmm.ErrGone):
+		return nil // whoever saw the end first may have closed the machine already
+	case err != nil && !errors.Is(err, proc.ErrGone):
 		return err
 	}
-	_, err := m.Wait(ctx)
+	_, err = m.Wait(ctx)
 	return err
 }
 

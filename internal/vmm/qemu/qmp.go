@@ -108,12 +108,17 @@ func (m *monitor) shutdown() shutdownEvent {
 	return m.last
 }
 
-// execute runs a command without arguments and decodes what it returns into
-// result, unless that is nil.
+// execute is executeWith for a command without arguments.
 func (m *monitor) execute(ctx context.Context, command string, result any) error {
+	return m.executeWith(ctx, command, nil, result)
+}
+
+// executeWith runs a command with arguments, a struct, and decodes what it
+// returns into result, unless that is nil.
+func (m *monitor) executeWith(ctx context.Context, command string, arguments, result any) error {
 	ctx, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
-	msg, err := m.roundTrip(ctx, command)
+	msg, err := m.roundTrip(ctx, command, arguments)
 	if err != nil {
 		return fmt.Errorf("QEMU's monitor: %s: %w", command, err)
 	}
@@ -131,11 +136,11 @@ func (m *monitor) execute(ctx context.Context, command string, result any) error
 
 var errMonitorClosed = errors.New("the connection was closed")
 
-func (m *monitor) roundTrip(ctx context.Context, command string) (message, error) {
+func (m *monitor) roundTrip(ctx context.Context, command string, arguments any) (message, error) {
 	reply := make(chan message, 1)
 	id := m.register(reply)
 	defer m.forget(id)
-	if err := m.send(ctx, command, id); err != nil {
+	if err := m.send(ctx, request{Execute: command, Arguments: arguments, ID: id}); err != nil {
 		return message{}, err
 	}
 	select {
@@ -163,8 +168,15 @@ func (m *monitor) forget(id string) {
 	delete(m.pending, id)
 }
 
-func (m *monitor) send(ctx context.Context, command, id string) error {
-	line, err := json.Marshal(map[string]string{"execute": command, "id": id})
+// request is what QEMU is sent.
+type request struct {
+	Execute   string `json:"execute"`
+	Arguments any    `json:"arguments,omitempty"`
+	ID        string `json:"id"`
+}
+
+func (m *monitor) send(ctx context.Context, req request) error {
+	line, err := json.Marshal(req)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 
 // runFiles are what a process inherits.
 type runFiles struct {
-	lock, log, monitor, agent *os.File
+	lock, log, monitor, agent, console *os.File
 }
 
 // prepare makes the files of a start in the run directory.
@@ -38,6 +38,9 @@ func prepare(spec vmm.Spec) (_ *runFiles, err error) {
 	if f.agent, err = listen(filepath.Join(spec.RunDir, agentFile)); err != nil {
 		return nil, err
 	}
+	if f.console, err = listen(filepath.Join(spec.RunDir, consoleFile)); err != nil {
+		return nil, err
+	}
 	out, err := os.OpenFile(spec.Console, appendNew, 0o600) // with our mode; QEMU opens it again
 	if err != nil {
 		return nil, err
@@ -46,7 +49,7 @@ func prepare(spec vmm.Spec) (_ *runFiles, err error) {
 }
 
 func (f *runFiles) close() {
-	for _, file := range []*os.File{f.lock, f.log, f.monitor, f.agent} {
+	for _, file := range []*os.File{f.lock, f.log, f.monitor, f.agent, f.console} {
 		if file != nil {
 			_ = file.Close()
 		}
@@ -89,7 +92,7 @@ func listen(path string) (*os.File, error) {
 // sweep removes the driver's files from a run directory.
 func sweep(runDir string) error {
 	var errs []error
-	for _, name := range []string{lockFile, logFile, monitorFile, agentFile, pidFile} {
+	for _, name := range []string{lockFile, logFile, monitorFile, agentFile, consoleFile, pidFile} {
 		if err := os.Remove(filepath.Join(runDir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"banger/internal/cgroup"
 	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/proc"
@@ -83,13 +84,17 @@ func spawn(spec vmm.Spec, host Host, files *runFiles) (*proc.Process, error) {
 	child, err := os.StartProcess(host.Binary, append([]string{host.Binary}, Args(spec, host)...), &os.ProcAttr{
 		Dir:   "/",
 		Env:   []string{},
-		Files: []*os.File{null, files.log, files.log, files.lock, files.monitor, files.agent},
+		Files: []*os.File{null, files.log, files.log, files.lock, files.monitor, files.agent, files.console},
 		Sys:   &unix.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return nil, err
 	}
-	confine(child.Pid)
+	if err := confine(child.Pid, spec.Cgroups); err != nil {
+		_ = child.Kill()
+		_, _ = child.Wait()
+		return nil, err
+	}
 	process, err := hold(child.Pid)
 	if err != nil {
 		_ = child.Kill()
@@ -117,9 +122,13 @@ const oomScore = "300\n"
 
 // confine sets what a parent may set from outside. Failing does not matter
 // enough to refuse a VM.
-func confine(pid int) {
+func confine(pid int, cgroups []string) error {
 	_ = unix.Prlimit(pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil) // a core would hold the guest's memory
 	_ = os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte(oomScore), 0)
+	if err := cgroup.Join(cgroups, pid); err != nil {
+		return fmt.Errorf("putting QEMU into its control group: %w", err)
+	}
+	return nil
 }
 
 // greet connects to the monitor and checks that it is the named VM's.

@@ -15,9 +15,9 @@ import (
 
 var idRE = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 
-// maxDisks is what the machine has transports for, with room for the serial
-// port, the card and the entropy source.
-const maxDisks = 4
+// maxDisks leaves of the machine's 24 virtio-mmio transports some to the
+// serial port, the card, the entropy source and what may come.
+const maxDisks = 16
 
 // validate checks what Args relies on.
 func validate(spec vmm.Spec, host Host) error {

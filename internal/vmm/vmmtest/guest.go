@@ -23,15 +23,17 @@ type Guest struct {
 	process model.ProcessID
 	forget  func()
 	port    chan struct{} // holds a token while somebody is connected
+	tty     chan struct{} // the same for the console
 
 	mu     sync.Mutex
+	used   int           // calls of Usage
 	paused chan struct{} // not nil: paused; closed at resume
 	ended  chan struct{}
 	exit   vmm.Exit
 }
 
 func newGuest(spec vmm.Spec, process model.ProcessID, forget func()) *Guest {
-	return &Guest{Spec: spec, process: process, forget: forget, port: make(chan struct{}, 1), ended: make(chan struct{})}
+	return &Guest{Spec: spec, process: process, forget: forget, port: make(chan struct{}, 1), tty: make(chan struct{}, 1), ended: make(chan struct{})}
 }
 
 // Poweroff switches the VM off from the inside.
@@ -75,6 +77,20 @@ func (g *Guest) resume() {
 		close(g.paused)
 		g.paused = nil
 	}
+}
+
+// use is one more second of a busy processor, and a MiB read from and written
+// to each disk, with every call.
+func (g *Guest) use() vmm.Usage {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.used++
+	n := int64(g.used)
+	usage := vmm.Usage{CPU: time.Duration(n) * time.Second, MemoryBytes: int64(g.Spec.MemoryMiB) << 20}
+	for range g.Spec.Disks {
+		usage.Disks = append(usage.Disks, vmm.DiskUsage{ReadBytes: n << 20, WriteBytes: n << 20, Reads: n, Writes: n})
+	}
+	return usage
 }
 
 // awaitRunning returns when the guest is not paused, or is gone.

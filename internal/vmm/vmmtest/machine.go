@@ -3,7 +3,9 @@ package vmmtest
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
+	"os"
 	"sync"
 
 	"banger/internal/vmm"
@@ -53,6 +55,31 @@ func (m *fakeMachine) Dial(ctx context.Context) (net.Conn, error) {
 	return &fakeConn{Conn: m.guest.connect(agent), release: sync.OnceFunc(func() { <-m.guest.port })}, nil
 }
 
+// Console implements vmm.Machine: the guest echoes what is typed, and its
+// console's file gets it too.
+func (m *fakeMachine) Console(ctx context.Context) (net.Conn, error) {
+	if err := m.state(); err != nil {
+		return nil, fmt.Errorf("opening the fake VM's console: %w", err)
+	}
+	select {
+	case m.guest.tty <- struct{}{}:
+	case <-m.guest.ended:
+		return nil, fmt.Errorf("opening the fake VM's console: %w", vmm.ErrGone)
+	case <-ctx.Done():
+		return nil, fmt.Errorf("opening the fake VM's console: %w", ctx.Err())
+	}
+	return &fakeConn{Conn: m.guest.connect(echoConsole), release: sync.OnceFunc(func() { <-m.guest.tty })}, nil
+}
+
+func echoConsole(g *Guest, conn net.Conn) {
+	file, err := os.OpenFile(g.Spec.Console, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	_, _ = io.Copy(io.MultiWriter(file, conn), conn)
+}
+
 // fakeConn lets the next one dial when it is closed.
 type fakeConn struct {
 	net.Conn
@@ -98,6 +125,29 @@ func (m *fakeMachine) Resume(context.Context) error {
 		return err
 	}
 	m.guest.resume()
+	return nil
+}
+
+// Usage implements vmm.Machine.
+func (m *fakeMachine) Usage(context.Context) (vmm.Usage, error) {
+	if err := m.state(); err != nil {
+		return vmm.Usage{}, err
+	}
+	return m.guest.use(), nil
+}
+
+// ResizeDisk implements vmm.Machine: the file of a raw disk grows.
+func (m *fakeMachine) ResizeDisk(_ context.Context, i int, sizeBytes int64) error {
+	if err := m.state(); err != nil {
+		return err
+	}
+	disks := m.guest.Spec.Disks
+	switch {
+	case i < 0 || i >= len(disks) || disks[i].ReadOnly:
+		return fmt.Errorf("the fake VM has no disk %d to resize", i)
+	case disks[i].Format == vmm.Raw:
+		return os.Truncate(disks[i].Path, sizeBytes)
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -42,6 +43,9 @@ func Run(t *testing.T, s Subject) {
 	t.Run("Life", s.life)
 	t.Run("OneConnection", s.oneConnection)
 	t.Run("Pause", s.pause)
+	t.Run("Usage", s.usage)
+	t.Run("Console", s.console)
+	t.Run("ResizeDisk", s.resizeDisk)
 	t.Run("Reset", s.reset)
 	t.Run("Kill", s.kill)
 	t.Run("NextDaemon", s.nextDaemon)
@@ -134,12 +138,94 @@ func (s Subject) pause(t *testing.T) {
 	wantLine(t, conn, "while paused")
 }
 
+// console: one connection at a time, beside that to the agent; its end is not
+// the guest's.
+func (s Subject) console(t *testing.T) {
+	m := start(t, s.Driver(t), s.Spec(t))
+	conn := dial(t, m)
+	first, err := m.Console(limited(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.Write([]byte("\n")); err != nil {
+		t.Error(err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, first) }()
+	echo(t, conn, "beside the console")
+	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := m.Console(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("second connection: %v", err)
+	}
+	_ = first.Close()
+	second, err := m.Console(limited(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = second.Close()
+	echo(t, conn, "on without it")
+	if err := m.Kill(limited(t)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Console(limited(t)); !errors.Is(err, vmm.ErrGone) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+// usage: there are figures, of each disk too, and none goes back.
+func (s Subject) usage(t *testing.T) {
+	spec := s.Spec(t)
+	m := start(t, s.Driver(t), spec)
+	conn := dial(t, m)
+	echo(t, conn, "up")
+	first, err := m.Usage(limited(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	echo(t, conn, "on")
+	second, err := m.Usage(limited(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first.CPU <= 0 || first.MemoryBytes <= 0 || len(first.Disks) != len(spec.Disks) || second.CPU < first.CPU {
+		t.Errorf("first %+v, then %+v", first, second)
+	}
+	if err := m.Kill(limited(t)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Usage(limited(t)); !errors.Is(err, vmm.ErrGone) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
 func (s Subject) reset(t *testing.T) {
 	m := start(t, s.Driver(t), s.Spec(t))
 	conn := dial(t, m)
 	echo(t, conn, "up")
 	send(t, conn, LineReset)
 	wantExit(t, m, vmm.ExitReset)
+}
+
+// resizeDisk: a raw disk grows under a guest that goes on.
+func (s Subject) resizeDisk(t *testing.T) {
+	spec := s.Spec(t)
+	file := filepath.Join(t.TempDir(), "disk")
+	if err := os.WriteFile(file, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	spec.Disks = append(spec.Disks, vmm.Disk{Path: file, Format: vmm.Raw})
+	m := start(t, s.Driver(t), spec)
+	last := len(spec.Disks) - 1
+	if err := m.ResizeDisk(limited(t), last, 3<<20); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Size() != 3<<20 {
+		t.Errorf("the disk: %+v, %v", info, err)
+	}
+	if err := m.ResizeDisk(limited(t), last+1, 3<<20); err == nil || errors.Is(err, vmm.ErrGone) {
+		t.Errorf("a disk that there is not: %v", err)
+	}
+	echo(t, dial(t, m), "unharmed")
 }
 
 func (s Subject) kill(t *testing.T) {

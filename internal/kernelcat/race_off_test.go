@@ -1,0 +1,5 @@
+//go:build !race
+
+package kernelcat_test
+
+const raceDetector = false
