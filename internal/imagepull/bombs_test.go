@@ -26,7 +26,7 @@ type bomb struct {
 // bombLimits are the defaults, but reached sooner.
 func bombLimits() imagepull.Limits {
 	limits := imagepull.DefaultLimits()
-	limits.OutputBytes, limits.Entries, limits.MetadataBytes = 256<<20, 100_000, 16<<20
+	limits.OutputBytes, limits.Entries, limits.MetadataBytes = 256<<20, 20_000, 16<<20
 	return limits
 }
 
@@ -43,7 +43,7 @@ var bombs = []bomb{
 	}, []string{"image.output_bytes = 268435456"}, model.CodeLimit, false},
 	{"ten million files", func(t *testing.T) []byte {
 		return repeatedGzip(t, bytes.Repeat(block("f", '0', nil, ""), 50_000), 200)
-	}, []string{"image.entries = 100000"}, model.CodeLimit, false},
+	}, []string{"image.entries = 20000"}, model.CodeLimit, false},
 	{"a hundred thousand levels", func(t *testing.T) []byte {
 		level := strings.Repeat("d/", 2000)
 		members := []member{dir(level)}

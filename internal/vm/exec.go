@@ -59,7 +59,7 @@ func (s *Service) wake(ctx context.Context, vm model.VM, noStart bool, report mo
 
 // execIn runs a process in a guest that is up.
 func (s *Service) execIn(ctx context.Context, vm model.VM, l *live, p rpc.VMExecParams, stdio rpc.Stdio) (model.ExitStatus, error) {
-	defer l.work()()
+	defer l.work(s.cfg.Now)()
 	reach, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	agent, err := l.agent(reach)

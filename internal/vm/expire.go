@@ -63,8 +63,11 @@ func (s *Service) verdict(vm model.VM, l *live, idle *idleness) (why string, wai
 		wait = min(wait, left)
 	}
 	if limit := time.Duration(p.IdleSeconds) * time.Second; limit > 0 {
-		if l.works() || idle.share() > busyShare || vm.State != model.VMRunning {
+		if idle.share() > busyShare || vm.State != model.VMRunning {
 			idle.since = now
+		}
+		if last := l.lastWork(now); last.After(idle.since) {
+			idle.since = last
 		}
 		left := limit - now.Sub(idle.since)
 		if left <= 0 {

@@ -28,6 +28,7 @@ type live struct {
 	up      bool          // the guest has come up: an end is the VM's, not the boot's
 	kept    bool          // expire looks after it
 	busy    int           // processes that somebody is attached to
+	worked  time.Time     // when the last of them ended
 	client  *guest.Client // nil until somebody needs the agent
 	dialing chan struct{} // holds one token: one connection at a time
 }
@@ -136,21 +137,26 @@ func (l *live) keep() bool {
 }
 
 // work marks the guest as working until done is called.
-func (l *live) work() (done func()) {
-	l.addWork(1)
-	return func() { l.addWork(-1) }
-}
-
-func (l *live) addWork(n int) {
+func (l *live) work(now func() time.Time) (done func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.busy += n
+	l.busy++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.busy--
+		l.worked = now()
+	}
 }
 
-func (l *live) works() bool {
+// lastWork returns when somebody was last attached: now, while somebody is.
+func (l *live) lastWork(now time.Time) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.busy > 0
+	if l.busy > 0 {
+		return now
+	}
+	return l.worked
 }
 
 func (l *live) wasUp() bool {

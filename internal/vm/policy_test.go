@@ -180,12 +180,20 @@ func TestTTL(t *testing.T) {
 func TestIdle(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	v := r.withPolicy("idle", model.Policy{IdleSeconds: 1})
-	if _, _, err := r.exec("idle", "sleep 3"); err != nil {
-		t.Errorf("a command that takes longer than the VM may be idle: %v", err)
+	v := r.withPolicy("idle", model.Policy{})
+	second := int64(1)
+	status, err := r.ExecVM(t.Context(), rpc.VMExecParams{Name: "idle", Argv: []string{"/bin/sleep", "3"}, WorkingDir: "/"}, rpc.Stdio{
+		Started: func(model.VM) { // from now on it may be idle for less than the command takes
+			if _, err := r.SetVM(t.Context(), rpc.VMSetParams{Name: "idle", IdleSeconds: &second}, model.Discard); err != nil {
+				t.Error(err)
+			}
+		},
+	}, model.Discard)
+	if err != nil || status.Code != 0 {
+		t.Errorf("a command that takes longer than the VM may be idle: %+v, %v", status, err)
 	}
-	if got := r.show("idle").Runtime.Generation; got != v.Runtime.Generation {
-		t.Error("it was stopped meanwhile")
+	if now := r.show("idle"); !now.StartedAt.Equal(v.StartedAt) {
+		t.Errorf("it was stopped meanwhile: started %s, then %s", v.StartedAt, now.StartedAt)
 	}
 	r.restart()
 	awaitTrue(t, "it is stopped", func() bool { return r.state("idle") == model.VMStopped })
