@@ -25,22 +25,22 @@ const (
 
 // checkClean opens a root filesystem and refuses one that was not unmounted:
 // what is only in its journal would be missing in every clone.
-func checkClean(path string) (ext4.Superblock, error) {
+func checkClean(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return ext4.Superblock{}, model.Errorf(model.CodeNotFound, "opening the root filesystem: %w", err)
+		return model.Errorf(model.CodeNotFound, "opening the root filesystem: %w", err)
 	}
 	defer f.Close()
 	fs, err := ext4.Open(f)
 	if err != nil {
-		return ext4.Superblock{}, filesystemError(path, err)
+		return filesystemError(path, err)
 	}
 	sb := fs.Superblock()
 	if !sb.Clean || sb.NeedsRecovery {
-		return sb, model.Errorf(model.CodeConflict, "%s was not unmounted: its journal holds changes, or it has errors", path).
+		return model.Errorf(model.CodeConflict, "%s was not unmounted: its journal holds changes, or it has errors", path).
 			WithHint("repair it first: e2fsck -f %s", path)
 	}
-	return sb, nil
+	return nil
 }
 
 func filesystemError(path string, err error) error {

@@ -120,7 +120,7 @@ func (c *commit) run(ctx context.Context, flatten func(ctx context.Context, dst 
 // replay makes the copy clean: its journal may hold changes when the guest was
 // killed.
 func (c *commit) replay(ctx context.Context, rootfs string) error {
-	_, dirty := checkClean(rootfs)
+	dirty := checkClean(rootfs)
 	if model.CodeOf(dirty) != model.CodeConflict {
 		return dirty
 	}
@@ -132,8 +132,7 @@ func (c *commit) replay(ctx context.Context, rootfs string) error {
 	case err != nil:
 		return err
 	}
-	_, err := checkClean(rootfs)
-	return err
+	return checkClean(rootfs)
 }
 
 // layer makes the OCI image and enters it into the source.

@@ -102,8 +102,7 @@ func (s *Service) cloneRootfs(ctx context.Context, src, dst string) error {
 	if err := imagemgr.Clone(src, dst); err != nil {
 		return model.Errorf(model.CodeOf(err), "copying the root filesystem: %w", err)
 	}
-	_, err := checkClean(dst)
-	return err
+	return checkClean(dst)
 }
 
 // publish completes what img says of its files, which are all staged, and

@@ -55,7 +55,7 @@ func (s *Service) free(ctx context.Context, name string) error {
 
 func (s *Service) register(ctx context.Context, op *operation.Op, p rpc.ImageRegisterParams, boot model.BootFiles) (model.Image, error) {
 	op.Stage("check")
-	if _, err := checkClean(p.Rootfs); err != nil {
+	if err := checkClean(p.Rootfs); err != nil {
 		return model.Image{}, err
 	}
 	err := fsckReadOnly(ctx, p.Rootfs)
