@@ -109,6 +109,9 @@ var jsonArgs = map[string]string{
 	"console": noJSON,
 	"events":  "--no-follow --filter noun=vm", "system events": "--no-follow --filter noun=vm", // one event: each is a value
 	"image pull": "alpine", "image import": "f", "image list": "", "image show": "img", "image diff": "img img", "image delete": "img",
+	"image history": "img", "image register": "--rootfs f mine", "image promote": "img", "image tag": "img two",
+	"image verify": "img", "image push": "img 127.0.0.1:5000/x", "image prune": "--dry-run", "commit": "a new",
+	"image export":     noJSON, // it writes a file: TestImageExport
 	"image cache list": "", "image cache prune": "", "image cache verify": "",
 	"kernel list": "", "kernel pull": "", "kernel import": "--kernel-path f mine",
 	"kernel default": "", "kernel push": "debian-12 127.0.0.1:5000/k", "kernel prune": "--dry-run",

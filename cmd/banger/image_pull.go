@@ -20,6 +20,17 @@ func (f *bootFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.modules, "modules-dir", "", "`DIR` of the kernel's modules (lib/modules/<release>)")
 }
 
+// check refuses flags that contradict each other; kernel is that of --kernel.
+func (f *bootFlags) check(path, kernel string) error {
+	switch {
+	case f.kernel == "" && (f.initrd != "" || f.modules != ""):
+		return usageError(path, "--initrd-path and --modules-dir need --kernel-path")
+	case f.kernel != "" && kernel != "":
+		return usageError(path, "--kernel and --kernel-path exclude each other")
+	}
+	return nil
+}
+
 // resolve makes the paths absolute: the daemon works in another directory.
 func (f *bootFlags) resolve(a *app) error {
 	for _, path := range []*string{&f.kernel, &f.initrd, &f.modules} {
@@ -88,11 +99,8 @@ func (opts *imagePullOptions) add(cmd *cobra.Command, a *app) {
 
 // runImagePull pulls ref for the command at path.
 func runImagePull(ctx context.Context, a *app, opts *imagePullOptions, path, ref string) error {
-	switch boot := opts.boot; {
-	case boot.kernel == "" && (boot.initrd != "" || boot.modules != ""):
-		return usageError(path, "--initrd-path and --modules-dir need --kernel-path")
-	case boot.kernel != "" && opts.kernel != "":
-		return usageError(path, "--kernel and --kernel-path exclude each other")
+	if err := opts.boot.check(path, opts.kernel); err != nil {
+		return err
 	}
 	if err := opts.boot.resolve(a); err != nil {
 		return err

@@ -56,8 +56,11 @@ func imageFacts(image model.Image) []fact {
 		{"name", image.Name},
 		{"id", image.ID},
 		{"source", source.Reference},
+		{"kind", source.Kind},
 		{"platform", source.Platform},
 		{"manifest", source.ManifestDigest},
+		{"config", source.ConfigDigest},
+		{"signed by", source.Verified},
 		{"layers", positive(len(source.Layers))},
 		{"kernel", firstOf(image.Kernel, image.Boot.Kernel, "default")},
 		{"initrd", image.Boot.Initrd},
@@ -73,6 +76,9 @@ func imageFacts(image model.Image) []fact {
 		{"volumes", quoteArgs(config.Volumes)},
 		{"labels", joinLabels(config.Labels)},
 		{"directory", image.Dir},
+		{"file", image.Rootfs},
+		{"digest", image.Digest},
+		{"built by", source.BuilderVersion},
 		{"created", formatTime(image.CreatedAt)},
 	}
 }

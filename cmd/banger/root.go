@@ -65,6 +65,7 @@ func vmVerbs(a *app) []*cobra.Command {
 		newVMRunCommand(a), newVMCreateCommand(a), newVMStartCommand(a), newVMStopCommand(a),
 		newVMKillCommand(a), newVMRestartCommand(a), newVMDeleteCommand(a), newVMListCommand(a),
 		newVMShowCommand(a), newVMLogsCommand(a), newVMExecCommand(a),
+		newVMCommitCommand(a),
 		newVMResetCommand(a), newVMRebaseCommand(a),
 		newVMPauseCommand(a), newVMResumeCommand(a), newVMWaitCommand(a), newVMSetCommand(a),
 		newVMRenameCommand(a), newVMPruneCommand(a), newVMStatsCommand(a), newVMTopCommand(a),
@@ -79,7 +80,9 @@ func newVMCommand(a *app) *cobra.Command {
 func newImageCommand(a *app) *cobra.Command {
 	return newNoun("image", "images", "pull and keep images", "  banger image list", []*cobra.Command{
 		newImagePullCommand(a), newImageImportCommand(a), newImageListCommand(a), newImageShowCommand(a), newImageDiffCommand(a),
-		newImageDeleteCommand(a),
+		newImageHistoryCommand(a), newImageRegisterCommand(a), newImagePromoteCommand(a), newImageTagCommand(a),
+		newImageVerifyCommand(a), newImageExportCommand(a), newImagePushCommand(a),
+		newImageDeleteCommand(a), newImagePruneCommand(a),
 		newImageCacheCommand(a),
 	})
 }

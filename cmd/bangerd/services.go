@@ -14,6 +14,7 @@ import (
 	"banger/internal/event"
 	"banger/internal/image"
 	"banger/internal/imagepull"
+	"banger/internal/imagepush"
 	"banger/internal/kernelboot"
 	"banger/internal/kernelcat"
 	"banger/internal/kernelcat/apt"
@@ -71,6 +72,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Operations: s.operations,
 		Puller:     imagepull.New(pullConfig(set.config.Image, cache)),
 		Cache:      cache,
+		Registry:   &imagepush.Registry{Transport: imagepull.NewTransport()},
 		Kernels:    s.kernels,
 		Users:      imageUsers(db),
 		Version:    version,

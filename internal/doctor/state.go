@@ -165,7 +165,7 @@ func entries(dir string) (found []string) {
 // checkFiles looks for rows whose files are gone.
 func checkFiles(r rows) (found []model.Check) {
 	for _, img := range r.images {
-		if missing(filepath.Join(img.Dir, model.RootfsFile)) {
+		if missing(img.RootfsPath()) {
 			found = append(found, fail("image "+img.Name, "its root filesystem is gone", "banger image delete "+img.Name))
 		}
 	}

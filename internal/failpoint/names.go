@@ -7,10 +7,15 @@ import "strings"
 func Names() []string { return strings.Fields(names) }
 
 const names = `
+image.commit/flattened
+image.commit/layer
+image.commit/published
 image.delete/forgotten
 image.delete/locked
 image.delete/retired
 image.delete/unused
+image.promote/copied
+image.promote/published
 image.pull/bootset
 image.pull/built
 image.pull/described
@@ -24,6 +29,10 @@ image.pull/staged
 image.pull/unpacked
 image.recover/removed
 image.recover/swept
+image.register/checked
+image.register/kernel
+image.tag/published
+image.tag/shared
 initramfs/built
 initramfs/locked
 kernel.delete/forgotten
@@ -45,6 +54,7 @@ operation/undoing
 qemu.start/greeted
 qemu.start/prepared
 qemu.start/spawned
+vm.commit/guarded
 vm.create/cloned
 vm.create/directory
 vm.create/hooked

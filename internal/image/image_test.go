@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"banger/internal/image"
+	"banger/internal/imagemgr"
 	"banger/internal/imagepull"
 	"banger/internal/model"
 	"banger/internal/operation"
@@ -78,6 +79,21 @@ func (m *memory) DeleteImage(_ context.Context, id string) error {
 	}
 	m.rows = slices.DeleteFunc(m.rows, func(img model.Image) bool { return img.ID == id })
 	return nil
+}
+
+func (m *memory) UpdateImage(_ context.Context, img model.Image) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.failing(); err != nil {
+		return err
+	}
+	for i := range m.rows {
+		if m.rows[i].ID == img.ID {
+			m.rows[i] = img
+			return nil
+		}
+	}
+	return model.Errorf(model.CodeNotFound, "no image %q", img.Name)
 }
 
 func (m *memory) SaveOperations(context.Context, []model.Operation, int) error { return nil }
@@ -161,7 +177,8 @@ func newRig(t *testing.T, change func(*image.Config)) *rig {
 	return r
 }
 
-// onDisk returns the paths below the images directory; ids are "ID".
+// onDisk returns the paths below the images directory; ids are "ID". The mark
+// of what has had a row is left out.
 func (r *rig) onDisk(t *testing.T) []string {
 	t.Helper()
 	found := []string{}
@@ -170,7 +187,7 @@ func (r *rig) onDisk(t *testing.T) []string {
 			return nil
 		}
 		rel, _ := filepath.Rel(r.cfg.Dir, path)
-		if len(rel) >= 16 {
+		if len(rel) >= 16 && filepath.Base(rel) != model.RecordedFile {
 			found = append(found, "ID"+rel[16:])
 		}
 		return err
@@ -213,8 +230,12 @@ func TestPullImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(r.cfg.Dir, img.ID)
+	digest, err := imagemgr.RootfsDigest(t.Context(), filepath.Join(dir, model.RootfsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := model.Image{
-		ID: img.ID, Name: "debian-bookworm", Managed: true, Dir: dir, SizeBytes: 1 << 30, UsedBytes: 6,
+		ID: img.ID, Name: "debian-bookworm", Digest: digest, Managed: true, Dir: dir, SizeBytes: 1 << 30, UsedBytes: 6,
 		Boot:   model.BootFiles{Kernel: dir + "/vmlinux", Initrd: dir + "/initrd", Modules: dir + "/modules"},
 		Config: model.ImageConfig{Cmd: []string{"sh"}},
 		Source: model.ImageSource{Reference: "debian:bookworm", Kind: "registry", ManifestDigest: "sha256:1",

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"io"
 	"os"
-	"path/filepath"
 
 	"banger/internal/failpoint"
 	"banger/internal/imagemgr"
@@ -175,6 +174,9 @@ func (s *Service) stage(ctx context.Context, op *operation.Op, plan pullPlan, re
 	}
 	img := s.describe(plan, resolved, built, staging.Final, id)
 	img.Kernel, img.Boot = kernel, boot
+	if img.Digest, err = imagemgr.RootfsDigest(ctx, staging.Path(model.RootfsFile)); err != nil {
+		return model.Image{}, err
+	}
 	op.Stage("publish")
 	if err := writeMetadata(staging.Path(model.ImageFile), img); err != nil {
 		return model.Image{}, err
@@ -192,6 +194,7 @@ func (s *Service) stage(ctx context.Context, op *operation.Op, plan pullPlan, re
 	if err := s.cfg.Store.InsertImage(ctx, img); err != nil {
 		return model.Image{}, err
 	}
+	s.markRecorded(img)
 	return img, nil
 }
 
@@ -205,7 +208,7 @@ func (s *Service) rootfs(ctx context.Context, op *operation.Op, plan pullPlan, r
 	if twin != nil {
 		op.Stage("share")
 		built := imagepull.Built{SizeBytes: twin.SizeBytes, UsedBytes: twin.UsedBytes, Layers: twin.Source.Layers}
-		return built, imagemgr.Share(filepath.Join(twin.Dir, model.RootfsFile), path)
+		return built, imagemgr.Share(twin.RootfsPath(), path)
 	}
 	opt := imagepull.BuildOptions{SizeBytes: plan.sizeBytes, Stage: op.Stage}
 	return s.cfg.Puller.BuildExt4(ctx, resolved, path, opt, op.Report)

@@ -6,7 +6,10 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/name"
+
 	"banger/internal/imagepull"
+	"banger/internal/imagepush"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
@@ -21,6 +24,7 @@ type Store interface {
 	// Image finds by name, id or unique prefix of the id; else model.CodeNotFound.
 	Image(ctx context.Context, nameOrID string) (model.Image, error)
 	Images(ctx context.Context) ([]model.Image, error)
+	UpdateImage(ctx context.Context, img model.Image) error
 	DeleteImage(ctx context.Context, id string) error
 }
 
@@ -36,6 +40,14 @@ type Cache interface {
 	List() ([]model.CachedBlob, error)
 	Prune(ctx context.Context, keepBytes int64) ([]model.CachedBlob, error)
 	Verify(ctx context.Context, report model.Report) ([]model.CachedBlob, error)
+	// Check reads a blob that is in the cache; an error says that it is damaged.
+	Check(ctx context.Context, digest string) (present bool, err error)
+	imagepush.Blobs
+}
+
+// Registry takes images; imagepush.Registry does.
+type Registry interface {
+	Push(ctx context.Context, tag name.Tag, img *imagepush.Image, report model.Report) error
 }
 
 // Kernels has the kernels of the catalog.
@@ -52,6 +64,7 @@ type Config struct {
 	Operations *operation.Service
 	Puller     Puller
 	Cache      Cache
+	Registry   Registry
 	Kernels    Kernels
 	// Users returns the names of the VMs that use an image.
 	Users func(ctx context.Context, imageID string) ([]string, error)

@@ -3,7 +3,6 @@ package image
 import (
 	"context"
 	"errors"
-	"path/filepath"
 
 	"banger/internal/imagetree"
 	"banger/internal/model"
@@ -58,7 +57,7 @@ func (s *Service) openTree(ctx context.Context, name string) (*imagetree.Tree, e
 	if err != nil {
 		return nil, err
 	}
-	tree, err := imagetree.Open(filepath.Join(img.Dir, model.RootfsFile))
+	tree, err := imagetree.Open(img.RootfsPath())
 	if err != nil {
 		return nil, model.Errorf(model.CodeOf(err), "reading image %q: %w", img.Name, err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"banger/internal/image"
 	"banger/internal/imagepull"
+	"banger/internal/imagepush"
 	"banger/internal/model"
 	"banger/internal/rpc"
 )
@@ -24,17 +25,27 @@ func newRealRig(t *testing.T, archives map[string]string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRig(t, func(c *image.Config) { c.Puller = imagepull.New(imagepull.Config{Cache: cache}) })
+	r := newRig(t, func(c *image.Config) {
+		c.Puller, c.Cache = imagepull.New(imagepull.Config{Cache: cache}), cache
+		c.Registry = &imagepush.Registry{Transport: imagepull.NewTransport()}
+	})
 	for name, motd := range archives {
 		file := dir + "/" + name + ".tar"
 		if err := os.WriteFile(file, motdArchive(t, motd), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.PullImage(context.Background(), rpc.ImagePullParams{Ref: "tar:" + file}, model.Discard); err != nil {
-			t.Fatal(err)
-		}
+		r.mustPull(t, "tar:"+file, name)
 	}
 	return r
+}
+
+func (r *rig) mustPull(t *testing.T, ref, name string) model.Image {
+	t.Helper()
+	img, err := r.PullImage(context.Background(), rpc.ImagePullParams{Ref: ref, Name: name}, model.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
 }
 
 // motdArchive is a root filesystem of one file.

@@ -3,7 +3,6 @@ package image
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"banger/internal/imagepull"
@@ -23,7 +22,7 @@ func (s *Service) twin(ctx context.Context, plan pullPlan, resolved *imagepull.I
 	}
 	for i := range images {
 		have := &images[i]
-		if s.sameContent(have, resolved) && fits(have.SizeBytes, plan.sizeBytes) && exists(filepath.Join(have.Dir, model.RootfsFile)) {
+		if s.sameContent(have, resolved) && fits(have.SizeBytes, plan.sizeBytes) && exists(have.RootfsPath()) {
 			return have, nil
 		}
 	}

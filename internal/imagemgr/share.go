@@ -1,10 +1,13 @@
 package imagemgr
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -68,4 +71,26 @@ func copySparse(out, in *os.File) error {
 		}
 	}
 	return nil
+}
+
+// ShareTree makes dst, which must not exist, a directory tree whose regular
+// files are shared with those of src; all else of src is left out. Src is a
+// tree of ours: its size was bounded when it was made.
+func ShareTree(ctx context.Context, src, dst string) error {
+	return filepath.WalkDir(src, func(path string, d fs.DirEntry, err error) error {
+		if err := errors.Join(err, ctx.Err()); err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(src, path)
+		if err != nil {
+			return err
+		}
+		switch {
+		case d.IsDir():
+			return os.Mkdir(filepath.Join(dst, rel), 0o700)
+		case d.Type().IsRegular():
+			return Share(path, filepath.Join(dst, rel))
+		}
+		return nil
+	})
 }

@@ -40,7 +40,8 @@ func OpenCache(dir string) (*Cache, error) {
 			return nil, fmt.Errorf("opening the blob cache: %w", err)
 		}
 	}
-	return &Cache{dir: dir}, nil
+	c := &Cache{dir: dir}
+	return c, c.sweepMade()
 }
 
 func writeMissing(path, content string) error {

@@ -30,6 +30,10 @@ func newTransport() *http.Transport {
 	}
 }
 
+// NewTransport returns how registries are talked to: plain HTTP is refused to
+// all but this host.
+func NewTransport() http.RoundTripper { return encryptedOnly{newTransport()} }
+
 // encryptedOnly refuses plain HTTP to anything but this host, for a registry,
 // its token server and wherever they redirect to alike.
 type encryptedOnly struct{ inner http.RoundTripper }

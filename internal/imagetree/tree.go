@@ -35,6 +35,9 @@ func Open(path string) (*Tree, error) {
 	return t, nil
 }
 
+// FS is the filesystem, until Close.
+func (t *Tree) FS() *ext4.FS { return t.fs }
+
 // Close closes the file.
 func (t *Tree) Close() error { return t.file.Close() }
 

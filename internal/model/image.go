@@ -1,6 +1,9 @@
 package model
 
-import "time"
+import (
+	"path/filepath"
+	"time"
+)
 
 // Image is a bootable root filesystem: rootfs.ext4 in its directory, the
 // kernel that it boots with, and where it came from.
@@ -8,7 +11,9 @@ type Image struct {
 	ID        string      `json:"id"`
 	Name      string      `json:"name"`
 	Managed   bool        `json:"managed" doc:"the files live in banger's own state directory"`
-	Dir       string      `json:"dir" doc:"absolute directory that holds rootfs.ext4"`
+	Dir       string      `json:"dir" doc:"absolute directory that holds the root filesystem"`
+	Rootfs    string      `json:"rootfs,omitempty" doc:"absolute path of the root filesystem when it is not rootfs.ext4 in dir"`
+	Digest    string      `json:"rootfs_digest,omitempty" doc:"of what the root filesystem's file holds, however its holes lie: see image verify"`
 	SizeBytes int64       `json:"size_bytes" doc:"apparent size of rootfs.ext4"`
 	UsedBytes int64       `json:"used_bytes" doc:"bytes that rootfs.ext4 takes on disk"`
 	Kernel    string      `json:"kernel,omitempty" doc:"name of the kernel it boots with; empty: the default kernel, or its own boot set"`
@@ -16,6 +21,14 @@ type Image struct {
 	Config    ImageConfig `json:"config"`
 	Source    ImageSource `json:"source"`
 	CreatedAt time.Time   `json:"created_at"`
+}
+
+// RootfsPath is the absolute path of the root filesystem.
+func (img *Image) RootfsPath() string {
+	if img.Rootfs != "" {
+		return img.Rootfs
+	}
+	return filepath.Join(img.Dir, RootfsFile)
 }
 
 // BootFiles is a kernel given by paths instead of by catalog name.
@@ -49,4 +62,7 @@ type ImageSource struct {
 	Layers         []string `json:"layers,omitempty" doc:"digests of the compressed layers, lowest first"`
 	Platform       string   `json:"platform,omitempty"`
 	BuilderVersion string   `json:"builder_version,omitempty"`
+
+	History  []HistoryEntry `json:"history,omitempty" doc:"how the layers were made, lowest first, as the image says"`
+	Verified string         `json:"verified,omitempty" doc:"fingerprint of the key whose signature was checked"`
 }

@@ -16,6 +16,7 @@ import (
 //	State/events.jsonl             what has happened, and events.jsonl.1 what was before
 //	State/images/<id>/             rootfs.ext4, image.json, boot files
 //	State/images/<id>.staging/     being built; swept at start
+//	State/images/<id>.lost/        without its row and not whole; kept for its owner
 //	State/kernels/<name>/          vmlinux, modules/, initrd, manifest.json
 //	State/kernels/<name>.staging/  being made; swept at start
 //	State/kernels/.default         name of the kernel that was chosen as the default
@@ -144,6 +145,7 @@ func (p Paths) VMRuns() string { return filepath.Join(p.Run, "vm") }
 const (
 	RootfsFile   = "rootfs.ext4"
 	ImageFile    = "image.json"
+	RecordedFile = ".recorded" // in an image's directory: the image has had its row
 	VmlinuxFile  = "vmlinux"
 	InitrdFile   = "initrd"
 	ModulesDir   = "modules"
@@ -152,4 +154,5 @@ const (
 	RootQcowFile = "root.qcow2"
 	ConsoleFile  = "console.log"
 	StagingExt   = ".staging"
+	LostExt      = ".lost"
 )

@@ -10,6 +10,7 @@ import (
 // ImageAPI makes and keeps images.
 type ImageAPI interface {
 	ImageTreeAPI
+	ImageLifeAPI
 	// PullImage makes Ref a managed image. A name that is taken is refused
 	// before any download.
 	PullImage(ctx context.Context, p ImagePullParams, report model.Report) (model.Image, error)

@@ -22,6 +22,8 @@ type VMAPI interface {
 	RestartVM(ctx context.Context, p VMStopParams, report model.Report) (model.VM, error)
 	// DeleteVM refuses a running VM unless Force is set.
 	DeleteVM(ctx context.Context, p VMDeleteParams, report model.Report) (model.VM, error)
+	// CommitVM makes an image of the root disk of a VM that does not run.
+	CommitVM(ctx context.Context, p VMCommitParams, report model.Report) (model.Image, error)
 	ListVMs(ctx context.Context) ([]model.VM, error)
 	// ListVMSummaries is ListVMs without what a list does not show.
 	ListVMSummaries(ctx context.Context) ([]model.VMSummary, error)
@@ -118,4 +120,10 @@ type Stdio struct {
 	Signals <-chan string // names without SIG: INT, TERM, HUP, ...
 	// Started, when not nil, is called once with the VM before the process runs.
 	Started func(model.VM)
+}
+
+// VMCommitParams names a VM and the image that its root disk becomes.
+type VMCommitParams struct {
+	Name  string `json:"name" maxLength:"256"`
+	Image string `json:"image" maxLength:"4096" doc:"a name, or a reference from which one is derived"`
 }

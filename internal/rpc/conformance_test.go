@@ -48,7 +48,7 @@ func apiCalls() []apiCall {
 	logs := rpc.VMLogsParams{Name: "web", Tail: 5}
 	exec := rpc.VMExecParams{Name: "web", Argv: []string{"exit", "7"}, Size: &model.WinSize{Rows: 24, Cols: 80}}
 	run := rpc.VMRunParams{Create: create, Argv: []string{"exit", "9"}}
-	return append(lifeCalls(), []apiCall{
+	return append(append(lifeCalls(), imageLifeCalls()...), []apiCall{
 		{"Version", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Version(ctx) }, model.VersionInfo{Version: "1.2.3", PID: 7}, false},
 		{"Settings", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Settings(ctx) }, fakeSettings(), false},
 		{"Shutdown", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return nil, a.Shutdown(ctx) }, nil, false},
@@ -276,5 +276,32 @@ func TestShutdownEndsCallsUnderWay(t *testing.T) {
 				t.Errorf("after the shutdown: %v", err)
 			}
 		})
+	}
+}
+
+// imageLifeCalls are the calls of rpc.ImageLifeAPI, and the commit of a VM.
+func imageLifeCalls() []apiCall {
+	name := rpc.NameParams{Name: "web"}
+	register, tag := rpc.ImageRegisterParams{Name: "mine", Rootfs: "/r"}, rpc.ImageTagParams{Name: "web", New: "w2"}
+	iprune, verify := rpc.ImagePruneParams{DryRun: true}, rpc.ImageVerifyParams{Names: []string{"web"}}
+	export, ipush := rpc.ImageExportParams{Name: "web", Format: "oci"}, rpc.ImagePushParams{Name: "web", Ref: "r"}
+	commit := rpc.VMCommitParams{Name: "web", Image: "w3"}
+	return []apiCall{
+		{"RegisterImage", register, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
+			return a.RegisterImage(ctx, register, r)
+		}, fakeImage("mine"), true},
+		{"PromoteImage", name, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PromoteImage(ctx, name, r) }, fakeImage("web"), true},
+		{"TagImage", tag, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.TagImage(ctx, tag, r) }, fakeImage("w2"), true},
+		{"PruneImages", iprune, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.PruneImages(ctx, iprune) }, []model.Image{fakeImage("a")}, false},
+		{"VerifyImages", verify, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
+			return a.VerifyImages(ctx, verify, r)
+		}, []model.ImageVerdict{fakeVerdict}, true},
+		{"ExportImage", export, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) {
+			var out strings.Builder
+			err := a.ExportImage(ctx, export, &out)
+			return out.String(), err
+		}, "tar \x00\xff\n", false},
+		{"PushImage", ipush, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.PushImage(ctx, ipush, r) }, fakePushed, true},
+		{"CommitVM", commit, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.CommitVM(ctx, commit, r) }, fakeImage("w3"), true},
 	}
 }

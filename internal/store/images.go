@@ -37,6 +37,16 @@ func (s *Store) Images(ctx context.Context) ([]model.Image, error) {
 	return images, wrap(err, "listing images")
 }
 
+// UpdateImage replaces the image of img's id; its name stays.
+func (s *Store) UpdateImage(ctx context.Context, img model.Image) error {
+	body, err := encode(img)
+	if err != nil {
+		return err
+	}
+	result, err := s.write.ExecContext(ctx, "UPDATE images SET body = ? WHERE id = ? AND name = ?", body, img.ID, img.Name)
+	return wrap(gone(result, err, imageTable(), img.ID), fmt.Sprintf("updating image %q", img.Name))
+}
+
 // DeleteImage removes the image of that id. While VMs are made of it that is
 // a CodeConflict which names them.
 func (s *Store) DeleteImage(ctx context.Context, id string) error {

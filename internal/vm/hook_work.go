@@ -70,6 +70,6 @@ func homeFor(img model.Image, user string) (disk.Home, error) {
 	return home, nil
 }
 
-func rootfsOf(img model.Image) string { return filepath.Join(img.Dir, model.RootfsFile) }
+func rootfsOf(img model.Image) string { return img.RootfsPath() }
 
 func workPath(vm model.VM) string { return filepath.Join(vm.Dir, model.WorkFile) }

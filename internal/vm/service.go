@@ -35,6 +35,9 @@ type Images interface {
 	FindImage(ctx context.Context, nameOrRef string) (model.Image, error)
 	// ShowImage returns a local image by name or id.
 	ShowImage(ctx context.Context, p rpc.NameParams) (model.Image, error)
+	// CommitDisk makes an image, called to, of the root disk of a VM that does
+	// not run; flatten writes that disk to a file.
+	CommitDisk(ctx context.Context, vm model.VM, to string, flatten func(ctx context.Context, dst string) error, report model.Report) (model.Image, error)
 }
 
 // Kernels gives a VM what it boots.

@@ -86,7 +86,7 @@ func online(point string) bool { return strings.HasPrefix(point, "kernel.pull/")
 func TestKilledAtEachFailPoint(t *testing.T) {
 	h := newHome(t)
 	clean := h.traces()
-	all := slices.Concat(scenarios(), diskScenarios(), kernelPulls())
+	all := slices.Concat(scenarios(), diskScenarios(), imageScenarios(), kernelPulls())
 	leaks, killed := 0, 0
 	for _, point := range failpoint.Names() {
 		if online(point) && !shared.full {
@@ -141,7 +141,7 @@ func TestErrorAtEachFailPoint(t *testing.T) {
 	h := newHome(t)
 	clean := h.traces()
 	failed := 0
-	for _, s := range append(scenarios(), diskScenarios()...) {
+	for _, s := range slices.Concat(scenarios(), diskScenarios(), imageScenarios()) {
 		points := slices.DeleteFunc(failpoint.Names(), func(p string) bool { return !s.has(p) || silent(p) })
 		if len(points) == 0 || s.extra != "" {
 			continue

@@ -175,6 +175,9 @@ func (c *catalog) EnsureImage(context.Context, string, string, model.Report) (mo
 	return c.image, nil
 }
 func (c *catalog) FindImage(context.Context, string) (model.Image, error) { return c.image, nil }
+func (c *catalog) CommitDisk(context.Context, model.VM, string, func(context.Context, string) error, model.Report) (model.Image, error) {
+	return model.Image{}, model.Errorf(model.CodeUnsupported, "nothing is committed here")
+}
 func (c *catalog) ShowImage(context.Context, rpc.NameParams) (model.Image, error) {
 	return c.image, nil
 }

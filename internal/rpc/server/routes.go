@@ -61,6 +61,13 @@ func imageRoutes(api rpc.API) []route {
 		call("image.cachePrune", "PruneImageCache", "Remove blobs that no pull uses", api.PruneImageCache),
 		long("image.cacheVerify", "VerifyImageCache", "Remove blobs that are damaged", noParamsLong(api.VerifyImageCache)),
 
+		long("image.register", "RegisterImage", "Make an image of a root filesystem that stays where it is", api.RegisterImage),
+		long("image.promote", "PromoteImage", "Make a registered image a managed one", api.PromoteImage),
+		long("image.tag", "TagImage", "Give an image a second name", api.TagImage),
+		call("image.prune", "PruneImages", "Delete the managed images that no VM uses", api.PruneImages),
+		long("image.verify", "VerifyImages", "Tell what is wrong with images", api.VerifyImages),
+		stream("image.export", "ExportImage", "An image as an archive", api.ExportImage),
+		long("image.push", "PushImage", "Write an image to a registry", api.PushImage),
 		lines("image.tree", "TreeImage", "The files of an image", api.TreeImage),
 		lines("image.diff", "DiffImages", "In what the files of two images differ", api.DiffImages),
 	}
@@ -90,6 +97,7 @@ func vmRoutes(api rpc.API) []route {
 		call("vm.kill", "KillVM", "End a VM at once", api.KillVM),
 		long("vm.restart", "RestartVM", "Stop a VM and start it again", api.RestartVM),
 		long("vm.delete", "DeleteVM", "Delete a VM and its disks", api.DeleteVM),
+		long("vm.commit", "CommitVM", "Make an image of the root disk of a VM that does not run", api.CommitVM),
 		long("vm.reset", "ResetVM", "Make the root disk of a VM anew", api.ResetVM),
 		long("vm.rebase", "RebaseVM", "Make the root disk of a VM anew from another image", api.RebaseVM),
 		call("vm.list", "ListVMs", "All VMs, oldest first", noParams(api.ListVMs)),

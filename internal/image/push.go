@@ -1,0 +1,72 @@
+package image
+
+import (
+	"context"
+	"errors"
+
+	"banger/internal/imagepush"
+	"banger/internal/imagetree"
+	"banger/internal/model"
+	"banger/internal/operation"
+	"banger/internal/rpc"
+)
+
+// PushImage writes an image to a registry.
+//
+//	step    what
+//	parse   the reference is a tag
+//	find    the image; it is not deleted meanwhile
+//	layers  those that were pulled, when all are in the cache and the image is
+//	        managed, so that its files are what they make; else one is made
+//	send    layers, configuration, manifest: what the registry lacks
+//	check   the tag points to what was sent
+func (s *Service) PushImage(ctx context.Context, p rpc.ImagePushParams, report model.Report) (model.PushedImage, error) {
+	tag, err := imagepush.ParseTarget(p.Ref)
+	if err != nil {
+		return model.PushedImage{}, err
+	}
+	return operation.Do(ctx, s.cfg.Operations, "image.push", p.Name, report,
+		func(ctx context.Context, op *operation.Op) (model.PushedImage, error) {
+			op.Stage("layers")
+			row, img, err := s.ociImage(ctx, p.Name, op.Report)
+			if err != nil {
+				return model.PushedImage{}, err
+			}
+			defer img.Close()
+			op.Stage("send")
+			if err := s.cfg.Registry.Push(ctx, tag, img, op.Report); err != nil {
+				return model.PushedImage{}, model.Errorf(model.CodeOf(err), "pushing image %q: %w", row.Name, err)
+			}
+			pushed := model.PushedImage{Name: row.Name, Ref: tag.Context().Name() + "@" + img.Digest, Digest: img.Digest, Layers: img.Layers()}
+			for i := range pushed.Layers {
+				pushed.Layers[i].Original = img.Digest == row.Source.ManifestDigest
+			}
+			return pushed, nil
+		})
+}
+
+// ociImage returns an image as an OCI image: the one that it was made of while
+// the cache has it, else one of a single layer.
+func (s *Service) ociImage(ctx context.Context, name string, report model.Report) (model.Image, *imagepush.Image, error) {
+	row, unlock, err := s.lockNamed(ctx, name)
+	if err != nil {
+		return row, nil, err
+	}
+	defer unlock()
+	if row.Managed {
+		img, err := imagepush.Load(s.cfg.Cache, row.Source.ManifestDigest)
+		if img != nil || err != nil {
+			return row, img, err
+		}
+	}
+	report(model.Progress{Note: "not all layers are in the cache as they were pulled: making one of the files"})
+	tree, err := imagetree.Open(row.RootfsPath())
+	if err != nil {
+		return row, nil, model.Errorf(model.CodeOf(err), "reading image %q: %w", row.Name, err)
+	}
+	img, err := imagepush.FromTree(ctx, s.cfg.Cache, tree, row.Config, row.Source.Platform, report)
+	if err != nil {
+		err = model.Errorf(model.CodeOf(err), "making a layer of image %q: %w", row.Name, err)
+	}
+	return row, img, errors.Join(err, tree.Close())
+}

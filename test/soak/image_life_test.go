@@ -1,0 +1,62 @@
+package soak
+
+import (
+	"os/exec"
+	"path/filepath"
+
+	"banger/internal/model"
+	"banger/internal/rpc"
+)
+
+// imageScenarios are the operations on images beside pull and delete.
+func imageScenarios() []scenario {
+	pulled := func(h *home) error { return h.pullImage("i") }
+	return []scenario{
+		{points: []string{"image.register/"}, prepare: pulled, act: (*home).registerImage},
+		{points: []string{"image.promote/"}, prepare: func(h *home) error {
+			if err := h.pullImage("i"); err != nil {
+				return err
+			}
+			return h.registerImage()
+		}, act: (*home).promoteImage},
+		{points: []string{"image.tag/"}, prepare: pulled, act: (*home).tagImage},
+		{points: []string{"vm.commit/", "image.commit/"}, prepare: func(h *home) error { return h.createVM("v", false) }, act: (*home).commitVM},
+	}
+}
+
+// registerImage registers a copy of the root filesystem of image i as mine.
+func (h *home) registerImage() error {
+	ctx, cancel := h.call()
+	defer cancel()
+	img, err := h.ShowImage(ctx, rpc.NameParams{Name: "i"})
+	if err != nil {
+		return err
+	}
+	rootfs := filepath.Join(h.t.TempDir(), "mine.ext4")
+	if err := exec.CommandContext(ctx, "cp", "--sparse=always", img.RootfsPath(), rootfs).Run(); err != nil {
+		return err
+	}
+	_, err = h.RegisterImage(ctx, rpc.ImageRegisterParams{Name: "mine", Rootfs: rootfs}, model.Discard)
+	return orThere(err, h, "mine")
+}
+
+func (h *home) promoteImage() error {
+	ctx, cancel := h.call()
+	defer cancel()
+	_, err := h.PromoteImage(ctx, rpc.NameParams{Name: "mine"}, model.Discard)
+	return err
+}
+
+func (h *home) tagImage() error {
+	ctx, cancel := h.call()
+	defer cancel()
+	_, err := h.TagImage(ctx, rpc.ImageTagParams{Name: "i", New: "second"}, model.Discard)
+	return err
+}
+
+func (h *home) commitVM() error {
+	ctx, cancel := h.call()
+	defer cancel()
+	_, err := h.CommitVM(ctx, rpc.VMCommitParams{Name: "v", Image: "committed"}, model.Discard)
+	return err
+}
