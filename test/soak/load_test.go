@@ -192,7 +192,7 @@ func TestParallelLifecycles(t *testing.T) {
 	var group sync.WaitGroup
 	var total atomic.Int64
 	for i := range clients {
-		c := &client{h: h, rand: rand.New(rand.NewPCG(seed, uint64(i))), name: fmt.Sprintf("v%d", i), vm: absent, alive: true}
+		c := &client{h: h, rand: rand.New(rand.NewPCG(seed, uint64(i))), name: fmt.Sprintf("v%02d", i), vm: absent, alive: true}
 		clients[i] = c
 		group.Go(func() {
 			for time.Now().Before(until) {

@@ -107,7 +107,7 @@ func TestKilledAtRandom(t *testing.T) {
 	moments := rand.New(rand.NewPCG(seed, 0))
 	clients := make([]*client, 4)
 	for i := range clients {
-		clients[i] = &client{h: h, rand: rand.New(rand.NewPCG(seed, uint64(i)+1)), name: fmt.Sprintf("v%d", i), vm: absent}
+		clients[i] = &client{h: h, rand: rand.New(rand.NewPCG(seed, uint64(i)+1)), name: fmt.Sprintf("v%02d", i), vm: absent}
 	}
 	kills := shared.pick(50, 2000)
 	wrong := 0
