@@ -112,7 +112,7 @@ func (b bareBoot) run(ctx context.Context) (took time.Duration, err error) {
 }
 
 // inherited makes what QEMU gets from banger: no input, a log, a lock, and
-// the listening sockets of its monitor and of the agent.
+// the listening sockets of its monitor, the agent and the console.
 func inherited(dir string) ([]*os.File, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
@@ -126,7 +126,7 @@ func inherited(dir string) ([]*os.File, error) {
 		}
 		files = append(files, f)
 	}
-	for _, name := range []string{"qmp.sock", "agent.sock"} {
+	for _, name := range []string{"qmp.sock", "agent.sock", "console.sock"} {
 		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(dir, name), Net: "unix"})
 		if err != nil {
 			return nil, err
