@@ -27,7 +27,7 @@ func (b *bench) daemon(ctx context.Context) (err error) {
 		return err
 	}
 	kernel := filepath.Join(home, "vmlinux")
-	if err := os.WriteFile(kernel, []byte("none: nothing boots here"), 0o600); err != nil {
+	if err := os.WriteFile(kernel, []byte("\x7fELF, and no more: nothing boots here"), 0o600); err != nil {
 		return err
 	}
 	env := append(os.Environ(), "BANGER_HOME="+home)
