@@ -8,46 +8,18 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"banger/internal/disk"
 	"banger/internal/model"
+	"banger/test/ownmounts"
 )
-
-// ownMounts in the environment says that this process has mounts of its own.
-const ownMounts = "BANGER_TEST_OWN_MOUNTS"
-
-// inOwnMounts runs the test in a child whose mounts nobody else sees and which
-// end with it. It returns true in the child.
-func inOwnMounts(t *testing.T) bool {
-	t.Helper()
-	if os.Getenv(ownMounts) != "" {
-		return true
-	}
-	if os.Geteuid() != 0 {
-		t.Skip("mounting needs root")
-	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^"+t.Name()+"$")
-	cmd.Env = append(os.Environ(), ownMounts+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
-	out, err := cmd.CombinedOutput()
-	switch {
-	case err != nil && cmd.ProcessState == nil:
-		t.Skipf("no mount namespace: %v", err)
-	case err != nil:
-		t.Errorf("%v\n%s", err, out)
-	case bytes.Contains(out, []byte("--- SKIP")):
-		t.Skipf("%s", out)
-	}
-	return false
-}
 
 // TestCloneMethods: each filesystem gets the best clone that it can have.
 func TestCloneMethods(t *testing.T) {
-	if !inOwnMounts(t) {
+	if !ownmounts.Run(t) {
 		return
 	}
 	for _, fs := range []struct{ name, mkfs, want string }{
@@ -128,7 +100,7 @@ func freeBytes(t *testing.T, at string) int64 {
 // TestFullFilesystem: nothing is left of what does not fit, and the error says
 // what to do.
 func TestFullFilesystem(t *testing.T) {
-	if !inOwnMounts(t) {
+	if !ownmounts.Run(t) {
 		return
 	}
 	from, at := filepath.Join(t.TempDir(), "base"), t.TempDir()

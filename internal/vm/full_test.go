@@ -4,45 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"banger/internal/model"
 	"banger/internal/rpc"
+	"banger/test/ownmounts"
 )
-
-// ownMounts in the environment says that this process has mounts of its own.
-const ownMounts = "BANGER_TEST_OWN_MOUNTS"
-
-// inOwnMounts runs the test in a child whose mounts nobody else sees and which
-// end with it. It returns true in the child.
-func inOwnMounts(t *testing.T) bool {
-	t.Helper()
-	if os.Getenv(ownMounts) != "" {
-		return true
-	}
-	if os.Geteuid() != 0 {
-		t.Skip("mounting needs root")
-	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^"+t.Name()+"$")
-	cmd.Env = append(os.Environ(), ownMounts+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: unix.CLONE_NEWNS}
-	out, err := cmd.CombinedOutput()
-	switch {
-	case err != nil && cmd.ProcessState == nil:
-		t.Skipf("no mount namespace: %v", err)
-	case err != nil:
-		t.Errorf("%v\n%s", err, out)
-	case bytes.Contains(out, []byte("--- SKIP")):
-		t.Skipf("%s", out)
-	}
-	return false
-}
 
 // small mounts a filesystem of so many bytes.
 func small(t *testing.T, at, size string) {
@@ -95,7 +66,7 @@ func (r *rig) goesOn(name, when string) {
 // write is refused with the reason and leaves nothing; with space all is well
 // again.
 func TestFullStateDirectory(t *testing.T) {
-	if !inOwnMounts(t) {
+	if !ownmounts.Run(t) {
 		return
 	}
 	home := t.TempDir()
@@ -131,7 +102,7 @@ func TestFullStateDirectory(t *testing.T) {
 // TestReadOnlyDisks is the same for a filesystem of VMs that takes no writes,
 // as after an error of its device.
 func TestReadOnlyDisks(t *testing.T) {
-	if !inOwnMounts(t) {
+	if !ownmounts.Run(t) {
 		return
 	}
 	home := t.TempDir()
@@ -160,7 +131,7 @@ func TestReadOnlyDisks(t *testing.T) {
 // TestFullRunDirectory: a daemon that starts when nothing can be written where
 // sockets are must not end what runs, and a VM that cannot start says why.
 func TestFullRunDirectory(t *testing.T) {
-	if !inOwnMounts(t) {
+	if !ownmounts.Run(t) {
 		return
 	}
 	home := t.TempDir()
