@@ -26,6 +26,8 @@ type app struct {
 	build  model.VersionInfo
 	// connect reaches the daemon and starts it when none runs.
 	connect func(context.Context) (rpc.API, error)
+	// reach is connect for a single call with standard input and output.
+	reach func(context.Context) (rpc.API, error)
 	// dial reaches a daemon that runs and never starts one.
 	dial func(context.Context) (rpc.API, error)
 

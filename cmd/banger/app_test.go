@@ -22,6 +22,7 @@ func newTestApp(d *fakeDaemon, stdin io.Reader, stdout, stderr io.Writer) *app {
 		notify:    func(chan<- os.Signal, ...os.Signal) func() { return func() {} },
 		build:     model.VersionInfo{Version: "1.2.3", Commit: "abc", BuildTime: "today", GoVersion: "go1"},
 		connect:   d.connect,
+		reach:     d.connect,
 		dial:      d.connect,
 	}
 }

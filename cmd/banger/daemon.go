@@ -26,6 +26,16 @@ func (d daemonAt) connect(ctx context.Context) (rpc.API, error) {
 	return client, nil
 }
 
+// reach is connect for calls with standard input and output, without its
+// question whether the daemon answers: the call itself is that.
+func (d daemonAt) reach(context.Context) (rpc.API, error) {
+	paths, err := model.DefaultPaths(d.getenv, d.uid)
+	if err != nil {
+		return nil, err
+	}
+	return rpc.Reach(paths, ""), nil
+}
+
 // dial returns a client that starts no daemon; its calls are CodeUnreachable
 // when none runs.
 func (d daemonAt) dial(context.Context) (rpc.API, error) {

@@ -16,6 +16,7 @@ var version, commit, buildTime = "dev", "unknown", "unknown"
 
 func main() {
 	debug.SetGCPercent(400) // a short life: time is dearer than memory
+	runtime.GOMAXPROCS(1)   // it waits and copies; idle processors that look for work cost more than they bring
 	daemon := daemonAt{getenv: os.Getenv, uid: os.Getuid()}
 	a := &app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
@@ -25,6 +26,7 @@ func main() {
 		notify:    notify,
 		build:     model.VersionInfo{Version: version, Commit: commit, BuildTime: buildTime, GoVersion: runtime.Version()},
 		connect:   daemon.connect,
+		reach:     daemon.reach,
 		dial:      daemon.dial,
 	}
 	os.Exit(a.run(context.Background(), os.Args[1:]))

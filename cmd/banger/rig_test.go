@@ -118,6 +118,7 @@ func newRig(t *testing.T) *rig {
 	r := &rig{daemon: newFakeDaemon(), signals: &signalBox{}, clock: &clock{now: epoch}, out: newScreen(), exit: make(chan int, 1)}
 	r.app = newTestApp(r.daemon, strings.NewReader(""), r.out, r.out)
 	r.app.connect = served(t, r.daemon)
+	r.app.reach = r.app.connect
 	r.app.notify, r.app.now = r.signals.notify, r.clock.Now
 	return r
 }

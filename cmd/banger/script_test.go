@@ -65,7 +65,7 @@ func state(ts *testscript.TestScript) *scriptState {
 func scriptBanger(ts *testscript.TestScript, neg bool, args []string) {
 	s := state(ts)
 	a := newTestApp(s.daemon, strings.NewReader(s.stdin), ts.Stdout(), ts.Stderr())
-	a.connect, a.dial = s.connect, s.connect
+	a.connect, a.reach, a.dial = s.connect, s.connect, s.connect
 	a.abs = func(path string) (string, error) { return ts.MkAbs(path), nil }
 	a.lookupEnv = func(key string) (string, bool) { return ts.Getenv(key), ts.Getenv(key) != "" }
 	s.code = a.run(context.Background(), args)

@@ -64,7 +64,7 @@ func runVMExec(ctx context.Context, a *app, cmd *cobra.Command, opts *execOption
 		TTY: mode.tty, Stdin: mode.stdin, Size: mode.size, NoStart: opts.noStart, Detach: mode.detach,
 	}
 	result, err := a.attach(ctx, mode, func(ctx context.Context, stdio rpc.Stdio, report model.Report) (model.ExitStatus, error) {
-		api, err := a.connect(ctx)
+		api, err := a.reach(ctx)
 		if err != nil {
 			return model.ExitStatus{}, err
 		}

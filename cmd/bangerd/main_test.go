@@ -252,6 +252,52 @@ func TestDaemonThatCannotStartSaysWhy(t *testing.T) {
 	}
 }
 
+// TestReachStartsTheDaemonForACall: a call with standard input and output
+// needs no question before it.
+func TestReachStartsTheDaemonForACall(t *testing.T) {
+	t.Parallel()
+	paths := testPaths(t)
+	c := rpc.Reach(paths, self(t))
+	t.Cleanup(c.Close)
+	if _, err := exec(t, c); model.CodeOf(err) != model.CodeNotFound {
+		t.Errorf("ExecVM of a VM that is not there: %v", err)
+	}
+	ensure(t, paths) // ends it with the test
+	if _, err := exec(t, c); model.CodeOf(err) != model.CodeNotFound {
+		t.Errorf("a second ExecVM: %v", err)
+	}
+}
+
+func TestReachOfADaemonThatCannotStart(t *testing.T) {
+	t.Parallel()
+	c := rpc.Reach(testPaths(t), script(t, "exit 3"))
+	if _, err := exec(t, c); model.CodeOf(err) != model.CodeUnreachable || !strings.Contains(err.Error(), "ended while it was starting") {
+		t.Errorf("ExecVM: %v", err)
+	}
+}
+
+func TestReachGivesUpOnADaemonThatHangs(t *testing.T) {
+	t.Parallel()
+	paths := testPaths(t)
+	_, pid := ensure(t, paths)
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "the stop", func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		return err == nil && strings.Contains(string(stat), ") T ")
+	})
+	_, err := exec(t, rpc.Reach(paths, self(t)))
+	if model.CodeOf(err) != model.CodeUnreachable || !strings.Contains(model.HintOf(err), paths.DaemonLog()) {
+		t.Errorf("ExecVM: %v (%s)", err, model.HintOf(err))
+	}
+}
+
+func exec(t *testing.T, c *rpc.Client) (model.ExitStatus, error) {
+	t.Helper()
+	return c.ExecVM(t.Context(), rpc.VMExecParams{Name: "nobody", Argv: []string{"true"}}, rpc.Stdio{}, func(model.Progress) {})
+}
+
 func script(t *testing.T, body string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "bangerd")

@@ -125,9 +125,10 @@ func (s *Server) untilExit(stream net.Conn, p process, drained <-chan struct{}, 
 		s.hangUp(p.child)
 		return err
 	}
-	limit := time.Now().Add(drainTime)
-	for _, out := range p.stdio.outputs {
-		_ = out.file.SetReadDeadline(limit)
+	select {
+	case <-drained: // the usual case; deadlines would wake other threads
+	default:
+		p.stdio.endReads(time.Now().Add(drainTime))
 	}
 	select {
 	case <-drained:

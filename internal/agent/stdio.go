@@ -2,6 +2,7 @@ package agent
 
 import (
 	"os"
+	"time"
 
 	"banger/internal/wire"
 
@@ -45,7 +46,7 @@ func openStdio(req *wire.ExecRequest, console string) (*stdio, error) {
 }
 
 func (s *stdio) openDetached(console string) error {
-	in, err := os.OpenFile(os.DevNull, os.O_RDONLY, 0)
+	in, err := openNull()
 	if err != nil {
 		return err
 	}
@@ -74,20 +75,20 @@ func (s *stdio) openTerminal(req *wire.ExecRequest) error {
 
 func (s *stdio) openPipes(req *wire.ExecRequest) (err error) {
 	if !req.Stdin {
-		s.child[0], err = os.OpenFile(os.DevNull, os.O_RDONLY, 0)
+		s.child[0], err = openNull()
 	} else {
-		s.child[0], s.stdin, err = os.Pipe()
+		s.child[0], s.stdin, err = openPipe(inputPipe)
 	}
 	if err != nil {
 		return err
 	}
 	for i, t := range []wire.FrameType{wire.FrameStdout, wire.FrameStderr} {
-		r, w, err := os.Pipe()
+		theirs, ours, err := openPipe(outputPipe)
 		if err != nil {
 			return err
 		}
-		s.child[i+1] = w
-		s.outputs = append(s.outputs, output{r, t})
+		s.child[i+1] = theirs
+		s.outputs = append(s.outputs, output{ours, t})
 	}
 	return nil
 }
@@ -95,8 +96,8 @@ func (s *stdio) openPipes(req *wire.ExecRequest) (err error) {
 // give makes uid the owner of what the process is given, so that it can open
 // it again as /dev/stdout or /dev/tty.
 func (s *stdio) give(uid uint32) {
-	if s.outputs == nil {
-		return // a detached process: these devices are everybody's
+	if s.outputs == nil || int(uid) == os.Geteuid() {
+		return // a detached process, whose devices are everybody's; or they are its own
 	}
 	for i, f := range s.child {
 		if i > 0 || s.stdin != nil {
@@ -112,6 +113,13 @@ func (s *stdio) fds() []uintptr {
 		fds[i] = f.Fd() // makes the descriptor blocking, as programs expect
 	}
 	return fds
+}
+
+// endReads ends the reads of the output at limit.
+func (s *stdio) endReads(limit time.Time) {
+	for _, o := range s.outputs {
+		_ = o.file.SetReadDeadline(limit)
+	}
 }
 
 // closeChild closes the process's ends in this process.
@@ -131,4 +139,36 @@ func (s *stdio) close() {
 	if s.stdin != nil {
 		_ = s.stdin.Close() // a terminal a second time, which does nothing
 	}
+}
+
+// The end of a pipe, as pipe(2) numbers them, that is a process's.
+const (
+	inputPipe  = 0
+	outputPipe = 1
+)
+
+// openPipe opens a pipe of which the process gets the end theirs. Only the
+// agent's end is in the runtime's poller: the process's would have to be taken
+// out of it again, and made blocking, before it could be given away.
+func openPipe(theirs int) (process, agent *os.File, err error) {
+	var p [2]int
+	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
+		return nil, nil, os.NewSyscallError("pipe2", err)
+	}
+	process = os.NewFile(uintptr(p[theirs]), "|")
+	if err := unix.SetNonblock(p[1-theirs], true); err != nil {
+		_ = process.Close()
+		_ = unix.Close(p[1-theirs])
+		return nil, nil, os.NewSyscallError("fcntl", err)
+	}
+	return process, os.NewFile(uintptr(p[1-theirs]), "|"), nil
+}
+
+// openNull opens the empty input, past the poller too.
+func openNull() (*os.File, error) {
+	fd, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: os.DevNull, Err: err}
+	}
+	return os.NewFile(uintptr(fd), os.DevNull), nil
 }

@@ -18,6 +18,7 @@ import (
 type Client struct {
 	socket    string
 	transport *http.Transport
+	start     func(context.Context) error // makes a daemon answer; nil: it is left alone
 }
 
 // NewClient returns a Client of the daemon that listens on socketPath.

@@ -33,6 +33,19 @@ func Ensure(ctx context.Context, paths model.Paths, daemonExe string) (*Client, 
 	return c, nil
 }
 
+// Reach returns a client of the daemon of these paths whose calls with standard
+// input and output start it when none runs, as Ensure would; other calls do
+// not. It asks nothing beforehand, which saves such calls a round trip.
+func Reach(paths model.Paths, daemonExe string) *Client {
+	c := NewClient(paths.Socket())
+	c.start = func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, StartTimeout)
+		defer cancel()
+		return ensure(ctx, c, paths, daemonExe)
+	}
+	return c
+}
+
 func ensure(ctx context.Context, c *Client, paths model.Paths, daemonExe string) error {
 	for {
 		_, err := c.Version(ctx)

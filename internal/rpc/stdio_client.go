@@ -7,12 +7,16 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/coder/websocket"
 
 	"banger/internal/model"
 	"banger/internal/rpc/protocol"
 )
+
+// handshakeTimeout is how long a daemon may take to open a connection.
+const handshakeTimeout = 5 * time.Second
 
 // attach runs an operation with standard input and output.
 func attach[R any](ctx context.Context, c *Client, verb string, params any, wantsStdin bool, stdio Stdio, report model.Report) (R, error) {
@@ -41,7 +45,26 @@ func attach[R any](ctx context.Context, c *Client, verb string, params any, want
 	return receive[R](ctx, p)
 }
 
+// openSocket opens the connection of a call. Nothing has been asked of the
+// daemon until it is open, so it may be tried again.
 func (c *Client) openSocket(ctx context.Context, verb string) (*protocol.FrameConn, error) {
+	conn, err := c.shakeHands(ctx, verb)
+	if err == nil || c.start == nil {
+		return conn, err
+	}
+	if code := model.CodeOf(err); code != model.CodeUnreachable && code != model.CodeTimeout {
+		return nil, err
+	}
+	if err := c.start(ctx); err != nil {
+		return nil, err
+	}
+	return c.shakeHands(ctx, verb)
+}
+
+// shakeHands gives up on a daemon that does not answer.
+func (c *Client) shakeHands(ctx context.Context, verb string) (*protocol.FrameConn, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
 	ws, resp, err := websocket.Dial(ctx, "ws://"+protocol.Host+protocol.PathPrefix+verb, &websocket.DialOptions{ //nolint:bodyclose // Dial closes it, or it is the connection
 		HTTPClient: &http.Client{Transport: c.transport},
 		HTTPHeader: http.Header{protocol.VersionHeader: {protocol.Version}},
