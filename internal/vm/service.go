@@ -147,12 +147,17 @@ func (s *Service) lock(ctx context.Context, id string) (func(), error) {
 	return s.cfg.Ops.Lock(ctx, "vm/"+id)
 }
 
-// lockNamed finds a VM and locks it; the row is read again under the lock.
+// lockNamed finds a VM and locks it.
 func (s *Service) lockNamed(ctx context.Context, name string) (model.VM, func(), error) {
 	vm, err := s.find(ctx, name)
 	if err != nil {
 		return model.VM{}, nil, err
 	}
+	return s.lockFound(ctx, vm)
+}
+
+// lockFound locks a VM and reads its row again.
+func (s *Service) lockFound(ctx context.Context, vm model.VM) (model.VM, func(), error) {
 	unlock, err := s.lock(ctx, vm.ID)
 	if err != nil {
 		return model.VM{}, nil, err
