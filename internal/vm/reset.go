@@ -97,7 +97,7 @@ func (s *Service) switchRoot(ctx context.Context, vm model.VM, img model.Image, 
 	if err := failpoint.Hit(ctx, "vm.reset/cloned"); err != nil {
 		return vm, err
 	}
-	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {
+	return s.updateDisks(ctx, vm, func(vm *model.VM) error {
 		vm.RootFile, vm.RootClone = filepath.Base(clone.Path), clone.Method
 		vm.ImageID, vm.Image, vm.RootBytes, vm.Spec = img.ID, img.Name, img.SizeBytes, spec
 		vm.State, vm.Reason = model.VMStopped, ""

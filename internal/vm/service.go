@@ -10,6 +10,7 @@ import (
 	"banger/internal/cgroup"
 	"banger/internal/model"
 	"banger/internal/operation"
+	"banger/internal/quota"
 	"banger/internal/rpc"
 	"banger/internal/vmm"
 )
@@ -66,7 +67,10 @@ type Config struct {
 	Log   *slog.Logger
 	// Limits bounds what the process of a VM may use of this host; nil: nothing.
 	Limits *cgroup.Manager
-	Quota  Quota
+	// MemoryMiB bounds what all VMs that run may have together; 0: nothing does.
+	MemoryMiB int
+	// Disks bounds what all disks may have; nil: nothing does.
+	Disks *quota.Disk
 	// BootTimeout bounds one try to boot; zero: 60 s on TCG, 20 s on KVM.
 	BootTimeout time.Duration
 	Now         func() time.Time
@@ -106,7 +110,7 @@ func New(cfg Config) *Service {
 
 // builtIn are the capabilities that every VM has.
 func builtIn(cfg Config) hooks {
-	all := hooks{rootHook(), workHook(), networkHook(), policyHook(), commandHook(cfg.Log), quotaHook(cfg.Quota, cfg.Store)}
+	all := hooks{rootHook(), workHook(), networkHook(), policyHook(), commandHook(cfg.Log), quotaHook(cfg.MemoryMiB, cfg.Store)}
 	if cfg.Limits != nil {
 		all = append(all, limitsHook(cfg.Limits))
 	}
