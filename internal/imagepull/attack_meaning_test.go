@@ -72,7 +72,8 @@ func orderAttacks(t testing.TB) []attack {
 	add("markers", lower, "/d dir\n/d/y file \"2\"", dir("d"), file("d/y", "2"), gone("d/.wh..wh..opq"), gone(".wh.e"))
 	add("a marker and what it would hide", lower, "/d dir\n/d/x file \"2\"\n/e file \"2\"", file("d/x", "2"), gone(".wh.d"), file("e", "2"), gone(".wh.e"))
 	add("links", nil, "/a file \"1\" #1\n/b file \"1\" #1\n/c file \"1\" #1", file("a", "1"), hardlink("b", "a"), hardlink("c", "a"))
-	add("a chain of links", nil, "/a file \"1\" #1\n/b file \"1\" #1\n/c file \"1\" #1", file("a", "1"), hardlink("b", "a"), hardlink("c", "b"))
+	add("a chain of links", nil, "/a file \"1\" #1\n/b file \"1\" #1\n/c file \"1\" #1\n/d file \"1\" #1\n/e file \"1\" #1",
+		file("a", "1"), hardlink("b", "a"), hardlink("c", "/b"), hardlink("d", "./c"), hardlink("e", "../d"))
 	add("parents", nil, "/p dir 0700\n/p/q dir 0711\n/p/q/r file \"1\"", file("p/q/r", "1"),
 		dir("p").with(func(h *tar.Header) { h.Mode = 0o700 }), dir("p/q").with(func(h *tar.Header) { h.Mode = 0o711 }))
 	return all

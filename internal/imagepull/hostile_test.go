@@ -3,6 +3,7 @@ package imagepull_test
 import (
 	"archive/tar"
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -208,6 +209,29 @@ func split(s string) map[string]bool {
 		}
 	}
 	return set
+}
+
+// TestLongChainOfLateLinks has each link before its target, and neighbours in
+// the chain far from each other.
+func TestLongChainOfLateLinks(t *testing.T) {
+	t.Parallel()
+	const links = 50_000
+	var members []member
+	for from := range 100 {
+		for i := from; i < links; i += 100 {
+			members = append(members, hardlink(fmt.Sprint("l", i+1), fmt.Sprint("l", i)))
+		}
+	}
+	layer := archive(t, append(members, file("l0", "1"))...)
+	root, _, err := imagepull.FlattenArchives(context.Background(), imagepull.DefaultLimits(), model.Discard, layer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range links {
+		if name := fmt.Sprint("l", i+1); root.Children[name] != root.Children["l0"] {
+			t.Fatalf("%s is another file", name)
+		}
+	}
 }
 
 func TestThreeLayers(t *testing.T) {

@@ -2,6 +2,8 @@ package imagepull
 
 import (
 	"path"
+	"slices"
+	"strings"
 
 	"banger/internal/ext4"
 	"banger/internal/model"
@@ -144,18 +146,18 @@ func (t *tree) link(e *entry) (bool, error) {
 	return true, nil
 }
 
-// linkPending makes the links that waited. Chains are tried from both ends,
-// which makes every order that an archiver would write.
+// linkPending makes the links that waited. Those whose target only a symbolic
+// link leads to another of them may need the second round.
 func (t *tree) linkPending(later []pendingLink) error {
 	for range 2 {
 		var left []pendingLink
-		for i := len(later) - 1; i >= 0; i-- { // leaves left in the other order
-			done, err := t.linkLate(later[i])
+		for _, p := range targetsFirst(later) {
+			done, err := t.linkLate(p)
 			if err != nil {
 				return err
 			}
 			if !done {
-				left = append(left, later[i])
+				left = append(left, p)
 			}
 		}
 		later = left
@@ -165,6 +167,28 @@ func (t *tree) linkPending(later []pendingLink) error {
 		return model.Errorf(model.CodeIntegrity, "%q is a hard link to %q, which does not exist", e.path, e.target)
 	}
 	return nil
+}
+
+// targetsFirst orders links so that one which is the target of another comes
+// before it, whatever their order in the archive. Otherwise the last comes
+// first, since the last of a name counts.
+func targetsFirst(links []pendingLink) []pendingLink {
+	at := make(map[string]int, len(links))
+	for i, l := range links {
+		at[l.entry.path] = i
+	}
+	ordered, seen := make([]pendingLink, 0, len(links)), make([]bool, len(links))
+	for i := len(links) - 1; i >= 0; i-- {
+		var chain []int
+		for j, ok := i, true; ok && !seen[j]; j, ok = at[strings.TrimPrefix(path.Clean("/"+links[j].entry.target), "/")] {
+			seen[j] = true
+			chain = append(chain, j)
+		}
+		for _, j := range slices.Backward(chain) {
+			ordered = append(ordered, links[j])
+		}
+	}
+	return ordered
 }
 
 // linkLate makes a link that waited, unless a later member took its path.

@@ -129,7 +129,11 @@ type rig struct {
 
 func newRig(t *testing.T, change func(*imagepull.Config)) *rig {
 	t.Helper()
-	dir := t.TempDir()
+	return newRigIn(t, t.TempDir(), change)
+}
+
+func newRigIn(t *testing.T, dir string, change func(*imagepull.Config)) *rig {
+	t.Helper()
 	cache, err := imagepull.OpenCache(filepath.Join(dir, "oci"))
 	if err != nil {
 		t.Fatal(err)
