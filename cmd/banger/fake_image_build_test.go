@@ -26,6 +26,15 @@ func (d *fakeDaemon) BuildImage(_ context.Context, p rpc.ImageBuildParams, repor
 	})
 }
 
+// BuildDockerfile makes an image whose record is what was asked for.
+func (d *fakeDaemon) BuildDockerfile(_ context.Context, p rpc.DockerfileBuildParams, report model.Report) (model.Image, error) {
+	report(model.Progress{Note: "==> FROM " + p.Target})
+	return d.addImage(model.Image{
+		ID: "00000000000000f5", Name: p.Name, Managed: true, CreatedAt: epoch, Dir: "/s/images/f5",
+		Source: model.ImageSource{Kind: "build", Build: &model.BuildRecord{Dockerfile: p.Dockerfile, Network: p.Network}},
+	})
+}
+
 func (d *fakeDaemon) ImageLog(ctx context.Context, p rpc.NameParams, w io.Writer) error {
 	if _, err := d.ShowImage(ctx, p); err != nil {
 		return err

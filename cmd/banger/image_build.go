@@ -25,13 +25,14 @@ type imageBuildOptions struct {
 	size, memory sizeValue
 	cpus         int
 	network      model.NetworkMode
+	docker       dockerfileOptions
 }
 
 func newImageBuildCommand(a *app) *cobra.Command {
 	opts := &imageBuildOptions{}
 	cmd := &cobra.Command{
-		Use:   "build [flags] NAME",
-		Short: "make an image of what a script makes of another",
+		Use:   "build [flags] NAME|DIR",
+		Short: "make an image with a script or a Dockerfile",
 		Long: "Boots a copy of the image that --from names in a VM of its own, which no list shows, and\n" +
 			"installs packages with its package manager (apt-get, apk or dnf), then tools in versions\n" +
 			"that banger knows, and runs the script, as root. What is on the disk then becomes the\n" +
@@ -40,11 +41,18 @@ func newImageBuildCommand(a *app) *cobra.Command {
 			"and the end of the log; a script with another first line (#!) runs as it wants to. Hooks\n" +
 			"are scripts that run at other moments: before-packages, after-packages, after-tools and\n" +
 			"after-script. When a step fails, nothing of the build is left.\n\n" +
-			"The steps see the environment of the base and that of --env, which is not kept.",
-		Example: "  banger image build web --from debian:bookworm --package nginx --script setup.sh\n" +
+			"The steps see the environment of the base and that of --env, which is not kept.\n\n" +
+			"With --tag NAME the argument is a directory, and its Dockerfile is built: each RUN in a VM\n" +
+			"of its own. What a step made is kept, and taken again while nothing before it changes.\n" +
+			"banger image cache prune drops it.",
+		Example: "  banger image build -t web .\n" +
+			"  banger image build web --from debian:bookworm --package nginx --script setup.sh\n" +
 			"  banger image build mine --from base --network none --size 8G --script setup.sh --hook after-script=clean.sh",
-		Args: wantArgs(1, 1, "NAME"),
+		Args: wantArgs(1, 1, "NAME|DIR"),
 		RunE: a.action(func(ctx context.Context, args []string) error {
+			if opts.docker.wanted() {
+				return runImageBuildDockerfile(ctx, a, opts, args[0])
+			}
 			return runImageBuild(ctx, a, opts, args[0])
 		}),
 	}
@@ -60,6 +68,7 @@ func newImageBuildCommand(a *app) *cobra.Command {
 	flags.VarP(countValue{&opts.cpus, 1, maxCPUs, "count"}, "cpus", "c", "number of CPUs of the build")
 	flags.VarP(&opts.memory, "memory", "m", "memory of the build, such as 512M or 2G")
 	enumFlag(flags, &opts.network, "network", "what the build may reach; default: user", string(model.NetNone), string(model.NetUser))
+	opts.docker.add(flags)
 	_ = cmd.RegisterFlagCompletionFunc("network", words(string(model.NetNone), string(model.NetUser)))
 	_ = cmd.RegisterFlagCompletionFunc("kernel", a.names(catalogNames, false))
 	_ = cmd.RegisterFlagCompletionFunc("from", a.names(imageNames, false))

@@ -43,22 +43,7 @@ type Step struct {
 // Append makes an image of base and one more layer, which makes to out of
 // from. All else of base stays.
 func Append(ctx context.Context, blobs Blobs, base *Image, from, to *imagetree.Tree, step Step, report model.Report) (*Image, error) {
-	mediaType := types.OCILayer
-	if base.manifest.MediaType == types.DockerManifestSchema2 {
-		mediaType = types.DockerLayer
-	}
-	made, err := makeLayer(blobs, mediaType, func(w io.Writer) error { return WriteDiff(ctx, w, from, to, report) })
-	if err != nil {
-		return nil, err
-	}
-	doc, err := appendConfig(base.config, made.diffID, step)
-	if err != nil {
-		return nil, err
-	}
-	m := base.manifest
-	m.Layers = append(m.Layers[:len(m.Layers):len(m.Layers)], made.Descriptor)
-	m.Annotations, m.Subject = nil, nil // they are of base
-	return assemble(blobs, m, doc)
+	return AppendLayer(blobs, base, step, func(w io.Writer) error { return WriteDiff(ctx, w, from, to, report) })
 }
 
 // madeLayer is a layer that is among the blobs.

@@ -15,6 +15,9 @@ type BuildRecord struct {
 	Network      NetworkMode `json:"network" doc:"what the build could reach"`
 	Kernel       string      `json:"kernel,omitempty" doc:"release of the kernel that it ran on"`
 	Log          string      `json:"log,omitempty" doc:"absolute path of what the build said"`
+	Dockerfile   string      `json:"dockerfile,omitempty" doc:"path of the Dockerfile below its context"`
+	Steps        int         `json:"steps,omitempty" doc:"instructions of the Dockerfile that were done"`
+	Cached       int         `json:"cached,omitempty" doc:"of them, those that were in the cache"`
 	Installed    int         `json:"installed" doc:"packages that are in the image: see packages.json"`
 }
 

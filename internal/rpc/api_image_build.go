@@ -12,6 +12,9 @@ type ImageBuildAPI interface {
 	// BuildImage runs what is asked for in a transient VM of the base image
 	// and makes its disk an image. What the build says comes as notes.
 	BuildImage(ctx context.Context, p ImageBuildParams, report model.Report) (model.Image, error)
+	// BuildDockerfile makes an image of what a Dockerfile says; its RUNs run
+	// in transient VMs.
+	BuildDockerfile(ctx context.Context, p DockerfileBuildParams, report model.Report) (model.Image, error)
 	// ImageLog writes what the build of an image has said to w.
 	ImageLog(ctx context.Context, p NameParams, w io.Writer) error
 	// ImagePackages returns the packages that the package managers of an image
@@ -41,4 +44,17 @@ type ImageBuildHook struct {
 	When   string `json:"when" enum:"before-packages,after-packages,after-tools,after-script"`
 	Name   string `json:"name" maxLength:"256" doc:"what it is called when it fails"`
 	Script string `json:"script" maxLength:"262144"`
+}
+
+// DockerfileBuildParams says which Dockerfile to build.
+type DockerfileBuildParams struct {
+	Name       string            `json:"name" maxLength:"63"`
+	Context    string            `json:"context" maxLength:"4096" doc:"absolute path of the directory that is copied from"`
+	Dockerfile string            `json:"dockerfile,omitempty" maxLength:"4096" doc:"path below the context; default: Dockerfile"`
+	Target     string            `json:"target,omitempty" maxLength:"256" doc:"stage to stop at; default: the last"`
+	BuildArgs  []string          `json:"build_args,omitempty" maxItems:"1024" doc:"KEY=VALUE for ARG"`
+	NoCache    bool              `json:"no_cache,omitempty" doc:"run all steps again"`
+	Network    model.NetworkMode `json:"network,omitempty" enum:"none,user" doc:"what a RUN may reach; default: user"`
+	CPUs       int               `json:"cpus,omitempty" minimum:"0" maximum:"1024"`
+	MemoryMiB  int               `json:"memory_mib,omitempty" minimum:"0" maximum:"16777216"`
 }

@@ -12,6 +12,11 @@ func (c *Client) BuildImage(ctx context.Context, p ImageBuildParams, report mode
 	return follow[model.Image](ctx, c, "image.build", p, report)
 }
 
+// BuildDockerfile implements API.
+func (c *Client) BuildDockerfile(ctx context.Context, p DockerfileBuildParams, report model.Report) (model.Image, error) {
+	return follow[model.Image](ctx, c, "image.dockerfile", p, report)
+}
+
 // ImageLog implements API.
 func (c *Client) ImageLog(ctx context.Context, p NameParams, w io.Writer) error {
 	return c.stream(ctx, "image.log", p, w)

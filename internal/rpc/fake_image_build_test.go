@@ -13,6 +13,9 @@ var fakePackage = model.Package{Name: "curl", Version: "8.5.0-1", Arch: "amd64",
 func (f *fakeAPI) BuildImage(ctx context.Context, p rpc.ImageBuildParams, report model.Report) (model.Image, error) {
 	return fakeImage(p.Name), f.long(ctx, p, report)
 }
+func (f *fakeAPI) BuildDockerfile(ctx context.Context, p rpc.DockerfileBuildParams, report model.Report) (model.Image, error) {
+	return fakeImage(p.Name), f.long(ctx, p, report)
+}
 func (f *fakeAPI) ImageLog(ctx context.Context, p rpc.NameParams, w io.Writer) error {
 	if err := f.called(ctx, p); err != nil {
 		return err

@@ -62,6 +62,7 @@ func imageRoutes(api rpc.API) []route {
 		long("image.cacheVerify", "VerifyImageCache", "Remove blobs that are damaged", noParamsLong(api.VerifyImageCache)),
 
 		long("image.build", "BuildImage", "Make an image of what a script makes of another", api.BuildImage),
+		long("image.dockerfile", "BuildDockerfile", "Make an image of what a Dockerfile says", api.BuildDockerfile),
 		stream("image.log", "ImageLog", "What the build of an image has said", api.ImageLog),
 		call("image.packages", "ImagePackages", "The packages that are installed in an image", api.ImagePackages),
 		long("image.register", "RegisterImage", "Make an image of a root filesystem that stays where it is", api.RegisterImage),

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"banger/internal/rpc"
+)
+
+// dockerfileOptions are the flags of 'banger image build' with a Dockerfile.
+type dockerfileOptions struct {
+	tag, file, target string
+	buildArgs         []string
+	noCache           bool
+}
+
+func (o *dockerfileOptions) add(flags *pflag.FlagSet) {
+	flags.StringVarP(&o.tag, "tag", "t", "", "build DIR's Dockerfile as the image `NAME`")
+	flags.StringVarP(&o.file, "file", "f", "", "`FILE` in place of DIR/Dockerfile; below DIR")
+	flags.StringVar(&o.target, "target", "", "`STAGE` of the Dockerfile to stop at")
+	flags.StringArrayVar(&o.buildArgs, "build-arg", nil, "set ARG `KEY=VALUE`; KEY alone takes the value from here")
+	flags.BoolVar(&o.noCache, "no-cache", false, "run all steps of the Dockerfile again")
+}
+
+// wanted tells whether a Dockerfile is to be built, not a script.
+func (o *dockerfileOptions) wanted() bool {
+	return o.tag != "" || o.file != "" || o.target != "" || len(o.buildArgs) > 0 || o.noCache
+}
+
+func runImageBuildDockerfile(ctx context.Context, a *app, opts *imageBuildOptions, dir string) error {
+	params, err := opts.dockerfileParams(a, dir)
+	if err != nil {
+		return err
+	}
+	api, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	bar := a.newProgress(true)
+	image, err := api.BuildDockerfile(ctx, params, bar.report)
+	bar.finish()
+	if err != nil {
+		return err
+	}
+	return showName(a, image, image.Name)
+}
+
+func (opts *imageBuildOptions) dockerfileParams(a *app, dir string) (p rpc.DockerfileBuildParams, err error) {
+	const path = "banger image build"
+	d := opts.docker
+	switch {
+	case d.tag == "":
+		return p, usageError(path, "--tag is missing: the name of the image")
+	case opts.from != "" || opts.script != "" || opts.kernel != "" || len(opts.packages)+len(opts.with)+len(opts.hooks)+len(opts.env) > 0 || opts.size != 0:
+		return p, usageError(path, "--from, --script and what belongs to them do not go with a Dockerfile")
+	case opts.memory%mib != 0 || opts.memory > maxMemory:
+		return p, usageError(path, "--memory %s: must be whole MiB, at most %s", opts.memory.String(), formatSize(maxMemory))
+	}
+	p = rpc.DockerfileBuildParams{
+		Name: d.tag, Target: d.target, NoCache: d.noCache, Network: opts.network, CPUs: opts.cpus, MemoryMiB: int(opts.memory / mib),
+	}
+	if p.Context, err = filepath.Abs(dir); err != nil {
+		return p, err
+	}
+	if p.Dockerfile, err = belowContext(p.Context, d.file); err != nil {
+		return p, err
+	}
+	p.BuildArgs, err = a.readEnv(nil, d.buildArgs)
+	return p, err
+}
+
+// belowContext makes the path of a Dockerfile one that begins at the context.
+func belowContext(dir, file string) (string, error) {
+	if file == "" {
+		return "", nil
+	}
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return "", err
+	}
+	rel, err := filepath.Rel(dir, abs)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		return "", usageError("banger image build", "--file %s is not below %s", file, dir)
+	}
+	return rel, nil
+}

@@ -1,0 +1,269 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"banger/internal/buildcontext"
+	"banger/internal/buildvm"
+	"banger/internal/dockerfile"
+	"banger/internal/failpoint"
+	"banger/internal/imagemgr"
+	"banger/internal/imagepush"
+	"banger/internal/model"
+	"banger/internal/operation"
+	"banger/internal/rpc"
+)
+
+// BuildDockerfile makes a managed image of what a Dockerfile says.
+//
+//	step      what                                               on disk after
+//	parse     the Dockerfile and the parameters are right        -
+//	context   the directory is listed, .dockerignore left out    -
+//	stage     a staging directory                                <id>.staging/
+//	(stages)  those that the target needs, instruction by        + build.log
+//	          instruction; each leaves an OCI image in the cache, + blobs
+//	          under the key of the step
+//	work      filesystems, of steps that are not in the cache    + work/
+//	rootfs    made of the layers, or shared with an image that   + rootfs.ext4
+//	          has the same
+//	boot set  the kernel of the base, when it has its own        + vmlinux initrd modules/
+//	publish   fsync, rename, fsync of the parent                 <id>/
+//	record    the row                                            row
+//
+// An image of that name that was made of the same is returned as it is. A RUN
+// runs in a VM of its own. After a failure the staging directory is gone; the
+// steps that were done stay in the cache.
+func (s *Service) BuildDockerfile(ctx context.Context, p rpc.DockerfileBuildParams, report model.Report) (model.Image, error) {
+	d, err := planDockerfile(p)
+	if err != nil {
+		return model.Image{}, err
+	}
+	have, err := s.named(ctx, p.Name)
+	if err != nil {
+		return model.Image{}, err
+	}
+	if have != nil && (have.Source.Build == nil || have.Source.Build.Dockerfile == "") {
+		return model.Image{}, s.free(ctx, p.Name)
+	}
+	return operation.Do(ctx, s.cfg.Operations, "image.dockerfile", p.Name, report,
+		func(ctx context.Context, op *operation.Op) (model.Image, error) {
+			d.service, d.op = s, op
+			return d.run(ctx)
+		})
+}
+
+// dockerBuild is one call of BuildDockerfile.
+type dockerBuild struct {
+	params rpc.DockerfileBuildParams
+	file   *dockerfile.File
+	order  []int // of stages
+	given  map[string]string
+	global map[string]string
+	vm     buildvm.Spec // without paths and kernel
+
+	service *Service
+	op      *operation.Op
+	context *buildcontext.Context
+	staging imagemgr.Staging
+	log     *buildLog
+	id      string
+	stages  map[int]*dockerStage // that are done
+	trees   int                  // that were made
+	cached  int
+	steps   int
+}
+
+// planDockerfile checks the parameters and reads the Dockerfile.
+func planDockerfile(p rpc.DockerfileBuildParams) (*dockerBuild, error) {
+	if err := model.ValidateObjectName("image", p.Name); err != nil {
+		return nil, err
+	}
+	if !filepath.IsAbs(p.Context) {
+		return nil, model.Errorf(model.CodeInvalid, "the build context %q is no absolute path", p.Context)
+	}
+	if p.Dockerfile == "" {
+		p.Dockerfile = "Dockerfile"
+	}
+	if p.Network == "" {
+		p.Network = model.NetUser
+	}
+	d := &dockerBuild{params: p, given: map[string]string{}, global: map[string]string{}, stages: map[int]*dockerStage{}}
+	d.vm = buildvm.Spec{CPUs: p.CPUs, MemoryMiB: p.MemoryMiB, Network: p.Network}
+	if err := d.vm.Check(); err != nil {
+		return nil, err
+	}
+	for _, kv := range p.BuildArgs {
+		key, value, found := strings.Cut(kv, "=")
+		if !found || key == "" || strings.IndexByte(kv, 0) >= 0 {
+			return nil, model.Errorf(model.CodeInvalid, "build argument %.80q: KEY=VALUE is needed", kv)
+		}
+		d.given[key] = value
+	}
+	return d, d.parse()
+}
+
+func (d *dockerBuild) parse() error {
+	text, err := buildcontext.ReadDockerfile(d.params.Context, d.params.Dockerfile)
+	if err != nil {
+		return err
+	}
+	if d.file, err = dockerfile.Parse(text); err != nil {
+		return err
+	}
+	head := dockerfile.NewState(model.ImageConfig{})
+	for _, in := range d.file.Args {
+		if err := head.Apply(in, d.file.Escape, d.given, nil); err != nil {
+			return err
+		}
+	}
+	d.global = head.Args
+	d.order, err = d.file.Plan(d.params.Target, head.Lookup)
+	return err
+}
+
+// lookupGlobal finds what ARG gave before the first FROM.
+func (d *dockerBuild) lookupGlobal(name string) (string, bool) {
+	v, found := d.global[name]
+	return v, found
+}
+
+func (d *dockerBuild) run(ctx context.Context) (_ model.Image, err error) {
+	d.op.Stage("context")
+	if d.context, err = buildcontext.Open(ctx, d.params.Context, d.params.Dockerfile); err != nil {
+		return model.Image{}, err
+	}
+	defer d.context.Close()
+	d.op.Stage("stage")
+	d.id = model.NewID()
+	if d.staging, err = imagemgr.NewStaging(d.service.cfg.Dir, d.id); err != nil {
+		return model.Image{}, err
+	}
+	d.op.Undo("staging", func(context.Context) error { return d.staging.Remove() })
+	if err := os.Mkdir(d.work(), 0o700); err != nil {
+		return model.Image{}, err
+	}
+	if err := failpoint.Hit(ctx, "image.dockerfile/staged"); err != nil {
+		return model.Image{}, err
+	}
+	defer d.release()
+	last, err := d.runStages(ctx)
+	if err != nil {
+		return model.Image{}, err
+	}
+	return d.finish(ctx, last)
+}
+
+// work is where filesystems of steps lie.
+func (d *dockerBuild) work() string { return d.staging.Path("work") }
+
+// release lets go of the layers of all stages.
+func (d *dockerBuild) release() {
+	for _, st := range d.stages {
+		_ = st.image.Close()
+	}
+}
+
+// runStages runs what the target needs and returns the target.
+func (d *dockerBuild) runStages(ctx context.Context) (last *dockerStage, err error) {
+	if d.log, err = createBuildLog(d.staging.Path(model.BuildLogFile), d.op.Report); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, d.log.Close()) }()
+	for _, i := range d.order {
+		if last, err = d.runStage(ctx, i); err != nil {
+			return nil, err
+		}
+	}
+	if len(last.image.Layers()) == 0 {
+		return nil, model.Errorf(model.CodeInvalid, "the Dockerfile makes an image without files").WithHint("COPY something")
+	}
+	return last, nil
+}
+
+// finish makes the image of the last stage.
+func (d *dockerBuild) finish(ctx context.Context, last *dockerStage) (model.Image, error) {
+	s := d.service
+	if err := os.RemoveAll(d.work()); err != nil {
+		return model.Image{}, err
+	}
+	have, err := s.named(ctx, d.params.Name)
+	if err != nil {
+		return model.Image{}, err
+	}
+	if have != nil {
+		if have.Source.ManifestDigest == last.image.Digest && have.Kernel == last.kernel {
+			return *have, d.staging.Remove()
+		}
+		return model.Image{}, s.free(ctx, d.params.Name)
+	}
+	d.op.Stage("rootfs")
+	img, err := d.describe(ctx, last)
+	if err != nil {
+		return model.Image{}, err
+	}
+	if err := failpoint.Hit(ctx, "image.dockerfile/rootfs"); err != nil {
+		return model.Image{}, err
+	}
+	d.op.Stage("boot set")
+	if img.Boot, err = imagemgr.StageBootArtifacts(ctx, d.staging, last.boot); err != nil {
+		return model.Image{}, err
+	}
+	d.op.Stage("publish")
+	if err := s.publish(ctx, d.staging, &img); err != nil {
+		return model.Image{}, err
+	}
+	if err := failpoint.Hit(ctx, "image.dockerfile/published"); err != nil {
+		return model.Image{}, err
+	}
+	d.op.Stage("record")
+	if err := s.cfg.Store.InsertImage(ctx, img); err != nil {
+		return model.Image{}, err
+	}
+	s.markRecorded(img)
+	return img, nil
+}
+
+// describe makes the root filesystem and returns the image to be.
+func (d *dockerBuild) describe(ctx context.Context, last *dockerStage) (model.Image, error) {
+	img := model.Image{
+		ID: d.id, Name: d.params.Name, Managed: true, Dir: d.staging.Final, Kernel: last.kernel,
+		Config: last.state.Config, CreatedAt: d.service.cfg.Now().UTC(),
+	}
+	source, err := d.rootfs(ctx, last.image, d.staging.Path(model.RootfsFile))
+	if err != nil {
+		return img, err
+	}
+	img.Source = model.ImageSource{
+		Kind: KindBuild, ManifestDigest: last.image.Digest, ConfigDigest: last.image.ConfigDigest(), Platform: source.Platform,
+		BuilderVersion: d.service.cfg.Version, History: source.History, Build: &model.BuildRecord{
+			Base: last.base.Name, BaseID: last.base.ID, BaseRef: last.base.Source.Reference,
+			BaseManifest: last.base.Source.ManifestDigest, BaseRootfs: last.base.Digest,
+			Network: d.params.Network, Log: d.staging.FinalPath(model.BuildLogFile),
+			Dockerfile: d.params.Dockerfile, Steps: d.steps, Cached: d.cached,
+		},
+	}
+	for _, l := range last.image.Layers() {
+		img.Source.Layers = append(img.Source.Layers, l.Digest)
+	}
+	return img, nil
+}
+
+// rootfs makes the filesystem of img at path, or shares the one of an image
+// that has the same layers.
+func (d *dockerBuild) rootfs(ctx context.Context, img *imagepush.Image, path string) (model.ImageSource, error) {
+	images, err := d.service.cfg.Store.Images(ctx)
+	if err != nil {
+		return model.ImageSource{}, err
+	}
+	for _, have := range images {
+		same := have.Managed && have.Source.ManifestDigest == img.Digest && have.Source.BuilderVersion == d.service.cfg.Version
+		if same && have.Source.Build != nil && have.Source.Build.Dockerfile != "" && exists(have.RootfsPath()) {
+			return have.Source, imagemgr.Share(have.RootfsPath(), path)
+		}
+	}
+	return d.flatten(ctx, img, path)
+}
