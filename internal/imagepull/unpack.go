@@ -75,7 +75,7 @@ func (u *unpacker) members(t *tar.Reader, bodies bodyWriter) ([]entry, error) {
 			return entries, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, memberError(err)
 		}
 		if h.Typeflag == tar.TypeXGlobalHeader {
 			continue
