@@ -17,16 +17,9 @@ func newVMKillCommand(a *app) *cobra.Command {
 		Long:    "Ends VMs without asking the guests, as if the power was cut.",
 		Example: "  banger kill dev",
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			return runVMKill(ctx, a, targets, args)
+			return callEachVM(ctx, a, targets, args, rpc.API.KillVM)
 		}),
 	}
 	targets.add(a, cmd, model.VMStarting, model.VMRunning, model.VMPaused, model.VMStopping)
 	return cmd
-}
-
-func runVMKill(ctx context.Context, a *app, targets *vmTargets, args []string) error {
-	vms, err := eachVM(ctx, a, silentProgress{}, targets, args, func(ctx context.Context, api rpc.API, name string) (model.VM, error) {
-		return api.KillVM(ctx, rpc.NameParams{Name: name})
-	})
-	return showNames(a, vms, vmName, err)
 }

@@ -18,16 +18,9 @@ func newVMPauseCommand(a *app) *cobra.Command {
 			"connections. 'banger resume' lets them go on.",
 		Example: "  banger pause dev\n  banger pause --filter label=batch",
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			return runVMPause(ctx, a, targets, args)
+			return callEachVM(ctx, a, targets, args, rpc.API.PauseVM)
 		}),
 	}
 	targets.add(a, cmd, model.VMRunning)
 	return cmd
-}
-
-func runVMPause(ctx context.Context, a *app, targets *vmTargets, args []string) error {
-	vms, err := eachVM(ctx, a, silentProgress{}, targets, args, func(ctx context.Context, api rpc.API, name string) (model.VM, error) {
-		return api.PauseVM(ctx, rpc.NameParams{Name: name})
-	})
-	return showNames(a, vms, vmName, err)
 }

@@ -17,16 +17,9 @@ func newVMResumeCommand(a *app) *cobra.Command {
 		Short:   "let paused VMs go on (unpause)",
 		Example: "  banger resume dev\n  banger resume --all",
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			return runVMResume(ctx, a, targets, args)
+			return callEachVM(ctx, a, targets, args, rpc.API.ResumeVM)
 		}),
 	}
 	targets.add(a, cmd, model.VMPaused)
 	return cmd
-}
-
-func runVMResume(ctx context.Context, a *app, targets *vmTargets, args []string) error {
-	vms, err := eachVM(ctx, a, silentProgress{}, targets, args, func(ctx context.Context, api rpc.API, name string) (model.VM, error) {
-		return api.ResumeVM(ctx, rpc.NameParams{Name: name})
-	})
-	return showNames(a, vms, vmName, err)
 }

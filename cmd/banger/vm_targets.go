@@ -102,3 +102,12 @@ func eachVM[T any](ctx context.Context, a *app, bar progress, t *vmTargets, args
 	}
 	return workOn(ctx, a, api, bar, names, atOnce, do)
 }
+
+// callEachVM makes a call that takes but a name for every VM that t stands for,
+// and prints their names.
+func callEachVM(ctx context.Context, a *app, t *vmTargets, args []string, call func(rpc.API, context.Context, rpc.NameParams) (model.VM, error)) error {
+	vms, err := eachVM(ctx, a, silentProgress{}, t, args, func(ctx context.Context, api rpc.API, name string) (model.VM, error) {
+		return call(api, ctx, rpc.NameParams{Name: name})
+	})
+	return showNames(a, vms, vmName, err)
+}

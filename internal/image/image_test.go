@@ -146,7 +146,8 @@ func (p *puller) BuildExt4(ctx context.Context, _ *imagepull.Image, path string,
 			return imagepull.Built{}, err
 		}
 	}
-	return imagepull.Built{SizeBytes: 1 << 30, UsedBytes: 6, Layers: []string{"sha256:2"}}, nil
+	digest, err := imagemgr.RootfsDigest(ctx, path)
+	return imagepull.Built{SizeBytes: 1 << 30, UsedBytes: 6, Digest: digest, Layers: []string{"sha256:2"}}, err
 }
 
 // rig is a service on a directory of its own.

@@ -174,9 +174,6 @@ func (s *Service) stage(ctx context.Context, op *operation.Op, plan pullPlan, re
 	}
 	img := s.describe(plan, resolved, built, staging.Final, id)
 	img.Kernel, img.Boot = kernel, boot
-	if img.Digest, err = imagemgr.RootfsDigest(ctx, staging.Path(model.RootfsFile)); err != nil {
-		return model.Image{}, err
-	}
 	op.Stage("publish")
 	if err := writeMetadata(staging.Path(model.ImageFile), img); err != nil {
 		return model.Image{}, err
@@ -207,7 +204,7 @@ func (s *Service) rootfs(ctx context.Context, op *operation.Op, plan pullPlan, r
 	}
 	if twin != nil {
 		op.Stage("share")
-		built := imagepull.Built{SizeBytes: twin.SizeBytes, UsedBytes: twin.UsedBytes, Layers: twin.Source.Layers}
+		built := imagepull.Built{SizeBytes: twin.SizeBytes, UsedBytes: twin.UsedBytes, Digest: twin.Digest, Layers: twin.Source.Layers}
 		return built, imagemgr.Share(twin.RootfsPath(), path)
 	}
 	opt := imagepull.BuildOptions{SizeBytes: plan.sizeBytes, Stage: op.Stage}
@@ -226,6 +223,7 @@ func (s *Service) describe(plan pullPlan, resolved *imagepull.Image, built image
 		Dir:       dir,
 		SizeBytes: built.SizeBytes,
 		UsedBytes: built.UsedBytes,
+		Digest:    built.Digest,
 		Config:    resolved.Config,
 		Source:    source,
 		CreatedAt: s.cfg.Now().UTC(),

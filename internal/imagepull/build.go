@@ -12,6 +12,7 @@ import (
 
 	"banger/internal/ext4"
 	"banger/internal/failpoint"
+	"banger/internal/imagemgr"
 	"banger/internal/model"
 )
 
@@ -30,6 +31,7 @@ type BuildOptions struct {
 type Built struct {
 	SizeBytes int64
 	UsedBytes int64    // on disk: holes do not count
+	Digest    string   // imagemgr.RootfsDigest of the file
 	Layers    []string // digests, lowest first; of the archive when the blob has none
 }
 
@@ -49,7 +51,7 @@ func (p *Puller) BuildExt4(ctx context.Context, img *Image, path string, opt Bui
 	}
 	built, err := p.build(ctx, img, f, opt, report)
 	if err == nil {
-		err = f.Sync()
+		built.Digest, err = syncAndDigest(ctx, f)
 	}
 	if err == nil {
 		built.UsedBytes, err = usedBytes(f)
@@ -59,6 +61,15 @@ func (p *Puller) BuildExt4(ctx context.Context, img *Image, path string, opt Bui
 		return Built{}, archiveError(causeOf(ctx, err))
 	}
 	return built, nil
+}
+
+// syncAndDigest reads the file, which is in memory still, while the disk
+// writes it.
+func syncAndDigest(ctx context.Context, f *os.File) (digest string, err error) {
+	synced := make(chan error, 1)
+	go func() { synced <- f.Sync() }()
+	digest, err = imagemgr.RootfsDigest(ctx, f.Name())
+	return digest, errors.Join(err, <-synced)
 }
 
 func (p *Puller) build(ctx context.Context, img *Image, f *os.File, opt BuildOptions, report model.Report) (Built, error) {

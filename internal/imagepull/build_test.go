@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"banger/internal/imagemgr"
 	"banger/internal/imagepull"
 	"banger/internal/model"
 )
@@ -50,6 +51,9 @@ func TestSize(t *testing.T) {
 		info, err := os.Stat(path)
 		if err != nil || info.Size() != c.want || built.SizeBytes != c.want {
 			t.Errorf("size %d: file %d, built %d, want %d, %v", c.size, info.Size(), built.SizeBytes, c.want, err)
+		}
+		if digest, err := imagemgr.RootfsDigest(t.Context(), path); err != nil || digest != built.Digest {
+			t.Errorf("size %d: digest %s, built %s, %v", c.size, digest, built.Digest, err)
 		}
 		if built.UsedBytes < 10<<20 || built.UsedBytes > 40<<20 {
 			t.Errorf("size %d: %d bytes used on disk", c.size, built.UsedBytes)
