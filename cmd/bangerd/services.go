@@ -21,6 +21,7 @@ import (
 	"banger/internal/kernelcat/artifact"
 	"banger/internal/model"
 	"banger/internal/operation"
+	"banger/internal/quota"
 	"banger/internal/store"
 	"banger/internal/vm"
 	"banger/internal/vmm"
@@ -78,7 +79,8 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Version:    version,
 		Log:        log,
 	})
-	s.volumes = volume.New(volume.Config{Dir: paths.Volumes(), Store: db, Operations: s.operations, Log: log})
+	disks := quota.NewDisk(quotaOf(set.config.VM.Disk), db)
+	s.volumes = volume.New(volume.Config{Dir: paths.Volumes(), Store: db, Operations: s.operations, Disks: disks, Log: log})
 	s.vms = vm.New(vm.Config{
 		Paths:   paths,
 		Store:   db,
@@ -92,21 +94,19 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 
 		BootTimeout: set.bootTimeout,
 		Limits:      cgroup.Find(),
-		Quota:       quotaOf(set.config.VM),
+		MemoryMiB:   int(quotaOf(set.config.VM.Memory) >> 20),
+		Disks:       disks,
 	})
 	s.health = doctor.New(doctor.Config{Paths: paths, Store: db, VMs: s.vms, Driver: s.driver, Running: s.operations.Running})
 	return s, nil
 }
 
-// quotaOf takes the bounds that were set.
-func quotaOf(c config.VM) (q vm.Quota) {
-	if c.Memory < config.NoQuota {
-		q.MemoryMiB = int(c.Memory >> 20)
+// quotaOf is a bound in bytes, 0 when none was set.
+func quotaOf(size config.Size) int64 {
+	if size >= config.NoQuota {
+		return 0
 	}
-	if c.Disk < config.NoQuota {
-		q.DiskBytes = int64(c.Disk)
-	}
-	return q
+	return int64(size)
 }
 
 // openKernels makes the kernel service and what boots kernels for it.
