@@ -78,7 +78,8 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Version:    version,
 		Log:        log,
 	})
-	s.volumes = volume.New(volume.Config{Dir: paths.Volumes(), Store: db, Operations: s.operations, Log: log})
+	room := func(ctx context.Context, more int64) error { return s.vms.CheckDisks(ctx, more) }
+	s.volumes = volume.New(volume.Config{Dir: paths.Volumes(), Store: db, Operations: s.operations, Room: room, Log: log})
 	s.vms = vm.New(vm.Config{
 		Paths:   paths,
 		Store:   db,

@@ -59,6 +59,10 @@ func (p *place) Mend(context.Context) error {
 	return nil
 }
 
+func (p *place) Doctor(context.Context) []model.Check {
+	return []model.Check{{Name: "limits of VM processes", Level: model.CheckWarn, Message: "no control groups"}}
+}
+
 // file makes a file of 8 KiB, and its directories.
 func (p *place) file(path ...string) string {
 	p.t.Helper()

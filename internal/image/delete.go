@@ -28,6 +28,10 @@ func (s *Service) DeleteImage(ctx context.Context, p rpc.NameParams) (model.Imag
 	if err != nil {
 		return img, err
 	}
+	if !model.NamesExactly(p.Name, img.Name, img.ID) {
+		return img, model.Errorf(model.CodeNotFound, "there is no image %q, and a beginning is not enough where something is lost", p.Name).
+			WithHint("give the whole name, if you mean it: %s", img.Name)
+	}
 	unlock, err := s.cfg.Operations.Lock(ctx, LockKey(img.ID))
 	if err != nil {
 		return img, err

@@ -57,6 +57,29 @@ func (s *Service) find(ctx context.Context, name string) (model.VM, error) {
 	return model.VM{}, missing.WithHint("`banger ps` lists all VMs, `banger vm create` makes one")
 }
 
+// findExactly is find for what destroys a VM or what is on it: a beginning of
+// a name is not enough, nor is a short one of an id.
+func (s *Service) findExactly(ctx context.Context, name string) (model.VM, error) {
+	vm, err := s.find(ctx, name)
+	switch {
+	case model.CodeOf(err) == model.CodeConflict: // it begins several names
+		return vm, model.Errorf(model.CodeNotFound, "there is no VM %q", name).WithHint("%s", model.HintOf(err))
+	case err != nil || model.NamesExactly(name, vm.Name, vm.ID):
+		return vm, err
+	}
+	return model.VM{}, model.Errorf(model.CodeNotFound, "there is no VM %q, and a beginning is not enough where something is lost", name).
+		WithHint("give the whole name, if you mean it: %s", vm.Name)
+}
+
+// lockExactly is lockNamed for what findExactly is for.
+func (s *Service) lockExactly(ctx context.Context, name string) (model.VM, func(), error) {
+	vm, err := s.findExactly(ctx, name)
+	if err != nil {
+		return model.VM{}, nil, err
+	}
+	return s.lockNamed(ctx, vm.ID)
+}
+
 // beginningWith returns the names that begin with prefix.
 func beginningWith(prefix string, names []string) []string {
 	if prefix == "" {

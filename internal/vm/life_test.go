@@ -347,3 +347,43 @@ func TestLogs(t *testing.T) {
 		t.Errorf("following to the end: %q, %v", out.String(), err)
 	}
 }
+
+// TestBeginningsDestroyNothing: what is gone by its name must not stand for a
+// VM with a longer one.
+func TestBeginningsDestroyNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.create("web2")
+	id := r.show("web2").ID
+	for what, do := range map[string]func(name string) error{
+		"delete": func(name string) error {
+			_, err := r.DeleteVM(t.Context(), rpc.VMDeleteParams{Name: name, Force: true}, model.Discard)
+			return err
+		},
+		"kill": func(name string) error {
+			_, err := r.KillVM(t.Context(), rpc.NameParams{Name: name})
+			return err
+		},
+		"reset": func(name string) error {
+			_, err := r.ResetVM(t.Context(), rpc.VMResetParams{Name: name, Force: true}, model.Discard)
+			return err
+		},
+		"rebase": func(name string) error {
+			_, err := r.RebaseVM(t.Context(), rpc.VMRebaseParams{Name: name, Image: "app", Force: true}, model.Discard)
+			return err
+		},
+	} {
+		for _, name := range []string{"web", id[:5]} {
+			if err := do(name); model.CodeOf(err) != model.CodeNotFound || !strings.Contains(model.HintOf(err), "web2") {
+				t.Errorf("%s %s: %v (%s)", what, name, err, model.HintOf(err))
+			}
+		}
+	}
+	if r.state("web2") != model.VMRunning {
+		t.Fatalf("web2 is %s", r.state("web2"))
+	}
+	r.show("web") // a beginning is enough to look
+	if _, err := r.DeleteVM(t.Context(), rpc.VMDeleteParams{Name: id[:6], Force: true}, model.Discard); err != nil {
+		t.Error(err)
+	}
+}

@@ -19,7 +19,7 @@ import (
 // ResetVM gives a VM a new root disk, made of the image that it has.
 func (s *Service) ResetVM(ctx context.Context, p rpc.VMResetParams, report model.Report) (model.VM, error) {
 	return operation.Do(ctx, s.cfg.Ops, "vm.reset", p.Name, report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
-		vm, err := s.find(ctx, p.Name)
+		vm, err := s.findExactly(ctx, p.Name)
 		if err != nil {
 			return vm, err
 		}
@@ -31,7 +31,7 @@ func (s *Service) ResetVM(ctx context.Context, p rpc.VMResetParams, report model
 // has said about the VM stays; what the old image said is now the new one's.
 func (s *Service) RebaseVM(ctx context.Context, p rpc.VMRebaseParams, report model.Report) (model.VM, error) {
 	return operation.Do(ctx, s.cfg.Ops, "vm.rebase", p.Name, report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
-		vm, err := s.find(ctx, p.Name)
+		vm, err := s.findExactly(ctx, p.Name)
 		if err != nil {
 			return vm, err
 		}
@@ -74,6 +74,11 @@ func (s *Service) replaceRoot(ctx context.Context, op *operation.Op, id, imageID
 	}
 	spec, err := s.rebaseSpec(ctx, vm, img) // 2
 	if err != nil {
+		return vm, err
+	}
+	shall := vm
+	shall.Spec, shall.RootBytes = spec, img.SizeBytes
+	if err := s.quota.change(ctx, vm, shall); err != nil {
 		return vm, err
 	}
 	op.Stage("disk")

@@ -77,6 +77,7 @@ type Service struct {
 	cfg   Config
 	rows  *recorder // cfg.Store
 	hooks hooks
+	quota *quotaKeeper
 	// boots lets as many guests boot at once as there are processors: more
 	// only makes each of them slower and pushes them past their deadlines.
 	boots chan struct{}
@@ -95,18 +96,20 @@ func New(cfg Config) *Service {
 	}
 	rows := newRecorder(cfg.Store, cfg.Events)
 	cfg.Store = rows
+	quota := newQuotaKeeper(cfg)
 	return &Service{
 		cfg:   cfg,
 		rows:  rows,
-		hooks: append(builtIn(cfg), cfg.Hooks...),
+		hooks: append(builtIn(cfg, quota), cfg.Hooks...),
+		quota: quota,
 		boots: make(chan struct{}, runtime.NumCPU()),
 		live:  map[string]*live{},
 	}
 }
 
 // builtIn are the capabilities that every VM has.
-func builtIn(cfg Config) hooks {
-	all := hooks{rootHook(), workHook(), networkHook(), policyHook(), commandHook(cfg.Log), quotaHook(cfg.Quota, cfg.Store)}
+func builtIn(cfg Config, quota *quotaKeeper) hooks {
+	all := hooks{rootHook(), workHook(), networkHook(), policyHook(), commandHook(cfg.Log), quotaHook(quota)}
 	if cfg.Limits != nil {
 		all = append(all, limitsHook(cfg.Limits))
 	}

@@ -19,7 +19,7 @@ const DefaultSize = 10 << 30
 
 // CreateVolume makes an empty volume.
 //
-//	1 guard   name and size                              nothing on disk
+//	1 guard   name, size and quota                       nothing on disk
 //	2 intend  row, state creating: the name is taken     row
 //	3 disk    an empty filesystem                        volumes/<id>/disk.ext4
 //	4 ready   row, state ready
@@ -34,6 +34,9 @@ func (s *Service) CreateVolume(ctx context.Context, p rpc.VolumeCreateParams) (m
 		size = DefaultSize
 	}
 	if err := disk.CheckSize("a volume", size); err != nil {
+		return model.Volume{}, err
+	}
+	if err := s.cfg.Room(ctx, size); err != nil {
 		return model.Volume{}, err
 	}
 	id := model.NewID()

@@ -22,6 +22,10 @@ func (s *Service) DeleteVolume(ctx context.Context, p rpc.NameParams) (model.Vol
 		return v, err
 	}
 	defer unlock()
+	if !model.NamesExactly(p.Name, v.Name, v.ID) {
+		return v, model.Errorf(model.CodeNotFound, "there is no volume %q, and a beginning is not enough where something is lost", p.Name).
+			WithHint("give the whole name, if you mean it: %s", v.Name)
+	}
 	if err := refuseUsed(v); err != nil { // 1
 		return v, err
 	}

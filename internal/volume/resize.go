@@ -13,7 +13,7 @@ import (
 
 // ResizeVolume makes a volume larger.
 //
-//	1 guard  nothing shrinks, and no VM runs with it
+//	1 guard  nothing shrinks, no VM runs with it, the quota allows it
 //	2 disk   the file; the guest that writes next lets the filesystem fill it
 //	3 row
 func (s *Service) ResizeVolume(ctx context.Context, p rpc.VolumeResizeParams) (model.Volume, error) {
@@ -32,6 +32,9 @@ func (s *Service) ResizeVolume(ctx context.Context, p rpc.VolumeResizeParams) (m
 	if p.SizeBytes < v.SizeBytes {
 		return v, model.Errorf(model.CodeInvalid, "volume %s has %d bytes and cannot shrink to %d", v.Name, v.SizeBytes, p.SizeBytes).
 			WithHint("volumes only grow; for a smaller one make another")
+	}
+	if err := s.cfg.Room(ctx, p.SizeBytes-v.SizeBytes); err != nil {
+		return v, err
 	}
 	if err := disk.Grow(diskOf(v), vmm.Raw, p.SizeBytes); err != nil { // 2
 		return v, err

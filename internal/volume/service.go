@@ -34,8 +34,10 @@ type Config struct {
 	Dir        string // one directory per volume
 	Store      Store
 	Operations *operation.Service
-	Log        *slog.Logger
-	Now        func() time.Time // nil: time.Now
+	// Room refuses so many more bytes of volumes; nil: there is always room.
+	Room func(ctx context.Context, more int64) error
+	Log  *slog.Logger
+	Now  func() time.Time // nil: time.Now
 }
 
 // Service keeps volumes.
@@ -45,6 +47,9 @@ type Service struct{ cfg Config }
 func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Room == nil {
+		cfg.Room = func(context.Context, int64) error { return nil }
 	}
 	return &Service{cfg: cfg}
 }
