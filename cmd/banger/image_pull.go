@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -53,6 +55,7 @@ type imagePullOptions struct {
 	boot     bootFlags
 	size     sizeValue
 	platform string
+	key      string // path
 }
 
 func newImagePullCommand(a *app) *cobra.Command {
@@ -72,11 +75,14 @@ func newImagePullCommand(a *app) *cobra.Command {
 			"  docker-daemon:NAME           an image of the docker that runs on that host\n" +
 			"  podman:NAME                  the same of podman\n\n" +
 			"Archives may be compressed with gzip or zstd. '-' is an archive on standard input, of\n" +
-			"any of the three kinds; 'tar:-' and the like say which.",
+			"any of the three kinds; 'tar:-' and the like say which.\n\n" +
+			"With --verify-key an image of a registry is taken only when its manifest has a cosign\n" +
+			"signature made with the key pair. It is checked before any layer is fetched.",
 		Example: "  banger image pull debian:bookworm\n" +
 			"  banger image pull --name base --size 8G docker.io/library/debian:bookworm\n" +
 			"  banger image pull --kernel-path ./vmlinux --modules-dir ./modules alpine\n" +
 			"  banger image pull dir:/srv/rootfs\n" +
+			"  banger image pull --verify-key cosign.pub registry.example/team/app:v1\n" +
 			"  docker save app | banger image pull --name app -",
 		Args: wantArgs(1, 1, "REF"),
 		RunE: a.action(func(ctx context.Context, args []string) error {
@@ -94,6 +100,7 @@ func (opts *imagePullOptions) add(cmd *cobra.Command, a *app) {
 	opts.boot.add(flags)
 	flags.Var(&opts.size, "size", "size of the filesystem; default: what the image needs and a quarter, at least 1GiB")
 	flags.StringVar(&opts.platform, "platform", "", "`OS/ARCH[/VARIANT]` to pull; default: this host's")
+	flags.StringVar(&opts.key, "verify-key", "", "`FILE` of the public key whose cosign signature the image must have")
 	_ = cmd.RegisterFlagCompletionFunc("kernel", a.names(catalogNames, false))
 }
 
@@ -112,6 +119,10 @@ func runImagePull(ctx context.Context, a *app, opts *imagePullOptions, path, ref
 	if err != nil {
 		return err
 	}
+	key, err := a.readVerifyKey(opts.key)
+	if err != nil {
+		return err
+	}
 	api, err := a.connect(ctx)
 	if err != nil {
 		return err
@@ -120,13 +131,31 @@ func runImagePull(ctx context.Context, a *app, opts *imagePullOptions, path, ref
 	image, err := pullOrImport(ctx, api, a.stdin, rpc.ImagePullParams{
 		Ref: ref, Name: opts.name, KernelRef: opts.kernel,
 		KernelPath: opts.boot.kernel, InitrdPath: opts.boot.initrd, ModulesDir: opts.boot.modules,
-		SizeBytes: int64(opts.size), Platform: opts.platform,
+		SizeBytes: int64(opts.size), Platform: opts.platform, VerifyKey: key,
 	}, bar.report)
 	bar.finish()
 	if err != nil {
 		return err
 	}
 	return showName(a, image, image.Name)
+}
+
+// readVerifyKey returns the text of a public key's file; "" when name is.
+func (a *app) readVerifyKey(name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	text, err := a.readSmallFile(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", model.Errorf(model.CodeNotFound, "reading --verify-key: %w", err)
+	case err != nil:
+		return "", model.Errorf(model.CodeInvalid, "reading --verify-key: %w", err)
+	}
+	if text == "" {
+		return "", model.Errorf(model.CodeInvalid, "--verify-key %q is empty", name)
+	}
+	return text, nil
 }
 
 // pullOrImport sends standard input to the daemon when it is what is meant.

@@ -25,7 +25,7 @@ type Store interface {
 type VMs interface {
 	// Mend makes rows, run directories and processes agree.
 	Mend(ctx context.Context) error
-	// Doctor looks at what the features of VMs need of this host.
+	// Doctor returns what the features of VMs find about this host.
 	Doctor(ctx context.Context) []model.Check
 }
 

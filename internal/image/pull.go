@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"banger/internal/cosign"
 	"banger/internal/failpoint"
 	"banger/internal/imagemgr"
 	"banger/internal/imagepull"
@@ -17,10 +18,10 @@ import (
 // PullImage makes a managed image of a reference.
 //
 //	step      what                                                on disk after it
-//	parse     the reference is checked, a name derived            -
+//	parse     the reference and key are checked, a name derived   -
 //	collide   an image of that name is here: refused              -
 //	kernel    catalog kernel or paths, checked                    -
-//	resolve   reference to digest                                 -
+//	resolve   reference to digest; its signature, if one is asked -
 //	lock      one build per digest; who waited shares the result  -
 //	stage     a staging directory                                 <id>.staging/
 //	pull      layers are verified and unpacked as they arrive     + blobs, part of rootfs.ext4
@@ -81,6 +82,9 @@ func planPull(p rpc.ImagePullParams) (pullPlan, error) {
 	if plan.ref, err = imagepull.ParseRef(p.Ref); err != nil {
 		return plan, err
 	}
+	if plan.ref, err = signed(plan.ref, p.VerifyKey); err != nil {
+		return plan, err
+	}
 	if plan.name == "" {
 		plan.name = plan.ref.DefaultName()
 	}
@@ -92,6 +96,18 @@ func planPull(p rpc.ImagePullParams) (pullPlan, error) {
 	}
 	_, err = imagepull.ParsePlatform(p.Platform)
 	return plan, err
+}
+
+// signed demands a signature of the key, when there is one.
+func signed(ref imagepull.Ref, pem string) (imagepull.Ref, error) {
+	if pem == "" {
+		return ref, nil
+	}
+	key, err := cosign.ParseKey([]byte(pem))
+	if err != nil {
+		return ref, err
+	}
+	return ref.SignedBy(key)
 }
 
 // collide refuses a name that is taken, before any request leaves this host.
@@ -131,10 +147,15 @@ func (s *Service) pull(ctx context.Context, op *operation.Op, plan pullPlan) (mo
 	if err := failpoint.Hit(ctx, "image.pull/locked"); err != nil {
 		return model.Image{}, err
 	}
-	if have, err := s.named(ctx, plan.name); err != nil || have != nil && have.Source.Reference == resolved.Source.Reference {
+	if have, err := s.named(ctx, plan.name); err != nil || have != nil && sameSource(have.Source, resolved.Source) {
 		return orNone(have), err // built while this call waited
 	}
 	return s.stage(ctx, op, plan, resolved, kernel)
+}
+
+// sameSource tells whether an image that is here is what was asked for.
+func sameSource(have, want model.ImageSource) bool {
+	return have.Reference == want.Reference && have.Verified == want.Verified
 }
 
 func (s *Service) resolve(ctx context.Context, op *operation.Op, plan pullPlan) (*imagepull.Image, error) {

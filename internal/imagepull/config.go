@@ -26,6 +26,7 @@ type configDoc struct {
 		Type    string   `json:"type"`
 		DiffIDs []string `json:"diff_ids"`
 	} `json:"rootfs"`
+	History []historyStep `json:"history"`
 }
 
 // parseConfig checks a configuration for an image of so many layers.

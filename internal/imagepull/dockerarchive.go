@@ -137,6 +137,7 @@ func (s *dockerArchive) image(files *archiveFiles, saved *savedImage, want Platf
 		img.layers = append(img.layers, l)
 		img.Source.Layers = append(img.Source.Layers, string(l.diffID))
 	}
+	img.Source.History = config.history(img.layers)
 	return img, nil
 }
 

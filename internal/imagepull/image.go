@@ -70,5 +70,6 @@ func newImage(kind string, c *chosen, open func(descriptor) layer) *Image {
 		img.layers = append(img.layers, l)
 		img.Source.Layers = append(img.Source.Layers, string(d.Digest))
 	}
+	img.Source.History = c.config.history(img.layers)
 	return img
 }

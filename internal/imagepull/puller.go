@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"banger/internal/cosign"
 	"banger/internal/model"
 	"banger/internal/registryauth"
 )
@@ -180,13 +181,16 @@ func (p *Puller) sources(ctx context.Context, ref Ref) ([]source, error) {
 		src, err := p.archive(ctx, ref, archiveFile(ref.path))
 		return []source{src}, err
 	case ref.image != nil:
-		return []source{&registrySource{puller: p, ref: ref.image}}, nil
+		return []source{&registrySource{puller: p, ref: ref.image, key: ref.key}}, nil
 	case ref.entry == nil:
 		return nil, errors.New("a reference that was not parsed")
 	}
 	var sources []source
 	for _, s := range ref.entry.Sources {
 		if s.Mmdebstrap != nil {
+			if ref.key != nil {
+				continue // nobody signs what is made here
+			}
 			sources = append(sources, &mmdebstrap{program: p.mmdebstrap, spec: *s.Mmdebstrap})
 			continue
 		}
@@ -194,7 +198,7 @@ func (p *Puller) sources(ctx context.Context, ref Ref) ([]source, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the catalog: %w", err)
 		}
-		sources = append(sources, &registrySource{puller: p, ref: image})
+		sources = append(sources, &registrySource{puller: p, ref: image, key: ref.key})
 	}
 	return sources, nil
 }
@@ -203,13 +207,16 @@ func (p *Puller) sources(ctx context.Context, ref Ref) ([]source, error) {
 type registrySource struct {
 	puller *Puller
 	ref    name.Reference
+	key    *cosign.Key // whose signature is wanted; nil: nobody's
 }
 
 func (s *registrySource) String() string { return "registry " + s.ref.Context().RegistryStr() }
 
 func (s *registrySource) resolve(ctx context.Context, want Platform, _ model.Report) (*Image, error) {
-	if img, err := s.resolveCached(ctx, want); !errors.Is(err, errNotCached) {
-		return img, err
+	if s.key == nil {
+		if img, err := s.resolveCached(ctx, want); !errors.Is(err, errNotCached) {
+			return img, err
+		}
 	}
 	r, err := s.puller.connect(ctx, s.ref)
 	if err != nil {
@@ -219,10 +226,19 @@ func (s *registrySource) resolve(ctx context.Context, want Platform, _ model.Rep
 	if err != nil {
 		return nil, err
 	}
+	if s.key != nil {
+		if err := r.checkSignature(ctx, s.key, d.Digest); err != nil {
+			return nil, err
+		}
+	}
 	c := chooser{docs: r, want: want, limits: r.limits}
 	found, err := c.choose(ctx, d, doc)
 	if err != nil {
 		return nil, err
 	}
-	return newImage(KindRegistry, found, r.layer), nil
+	img := newImage(KindRegistry, found, r.layer)
+	if s.key != nil {
+		img.Source.Verified = s.key.Fingerprint()
+	}
+	return img, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"banger/internal/cosign"
 	"banger/internal/model"
 )
 
@@ -48,6 +49,7 @@ type Ref struct {
 	image name.Reference // in a registry
 	path  string         // in files; of a container engine, the image's name
 	tag   string         // in a layout or an archive of several images
+	key   *cosign.Key    // whose signature it must have, or nil
 }
 
 // ParseRef checks the syntax of s; nothing is looked up.

@@ -6,12 +6,12 @@ import (
 )
 
 // minIDPrefix is how much of an id stands for the whole where something is
-// destroyed: 24 bits, which nobody types by chance.
+// destroyed: 24 bits, which a name that is gone hardly ever begins with.
 const minIDPrefix = 6
 
 // NamesExactly tells whether key is the name, the id, or so long a beginning
-// of the id that it means nothing else. Verbs that destroy want that: a script
-// whose object is gone must not hit another with a longer name.
+// of the id that it means nothing else. Verbs that destroy want that: a
+// script whose object "db" is gone must not hit one with the id "db41...".
 func NamesExactly(key, name, id string) bool {
 	return key == name || len(key) >= minIDPrefix && strings.HasPrefix(id, key)
 }

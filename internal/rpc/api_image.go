@@ -11,6 +11,7 @@ import (
 type ImageAPI interface {
 	ImageTreeAPI
 	ImageLifeAPI
+	ImageBuildAPI
 	// PullImage makes Ref a managed image. A name that is taken is refused
 	// before any download.
 	PullImage(ctx context.Context, p ImagePullParams, report model.Report) (model.Image, error)
@@ -40,6 +41,7 @@ type ImagePullParams struct {
 	ModulesDir string `json:"modules_dir,omitempty" maxLength:"4096"`
 	SizeBytes  int64  `json:"size_bytes,omitempty" minimum:"0" doc:"size of the filesystem; 0: max(tree x 1.25, 1 GiB)"`
 	Platform   string `json:"platform,omitempty" maxLength:"64" doc:"os/arch[/variant]; default: linux and this host's"`
+	VerifyKey  string `json:"verify_key,omitempty" maxLength:"16384" doc:"public key in PEM; the image must have a cosign signature of it"`
 }
 
 // ImageCachePruneParams says how much of the cache to keep.

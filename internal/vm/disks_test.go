@@ -13,7 +13,6 @@ import (
 	"banger/internal/ext4"
 	"banger/internal/model"
 	"banger/internal/rpc"
-	"banger/internal/vm"
 	"banger/internal/vmm"
 )
 
@@ -254,27 +253,4 @@ func filesOf(t *testing.T, dir string) []string {
 		names = append(names, e.Name())
 	}
 	return names
-}
-
-// TestWorkDisksCountInTheQuota: as root disks and volumes do.
-func TestWorkDisksCountInTheQuota(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	img := r.addImage("one", "/one")
-	r.quota = vm.Quota{DiskBytes: img.SizeBytes + 96<<20}
-	r.restart()
-	if _, err := r.CreateVM(t.Context(), rpc.VMCreateParams{Image: "one", WorkBytes: 128 << 20}, model.Discard); model.CodeOf(err) != model.CodeLimit {
-		t.Errorf("too large a work disk: %v", err)
-	}
-	v, err := r.CreateVM(t.Context(), rpc.VMCreateParams{Image: "one", WorkBytes: 64 << 20}, model.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
-	more := int64(128 << 20)
-	if _, err := r.SetVM(t.Context(), rpc.VMSetParams{Name: v.ID, WorkBytes: &more}, model.Discard); model.CodeOf(err) != model.CodeLimit {
-		t.Errorf("a work disk that grows: %v", err)
-	}
-	if now := r.show(v.ID); now.Spec.Work.SizeBytes != 64<<20 {
-		t.Errorf("the refused size is kept: %d", now.Spec.Work.SizeBytes)
-	}
 }

@@ -17,7 +17,6 @@ import (
 // Volumes are the disks that no VM owns.
 type Volumes interface {
 	Volume(ctx context.Context, nameOrID string) (model.Volume, error)
-	Volumes(ctx context.Context) ([]model.Volume, error)
 	// ClaimVolumes makes a VM the holder of all volumes that it uses, or says
 	// which VM has one of them.
 	ClaimVolumes(ctx context.Context, vmID string) error

@@ -86,14 +86,13 @@ func (s *Service) set(ctx context.Context, op *operation.Op, vm model.VM, p rpc.
 	if err != nil {
 		return model.VMChange{}, err
 	}
-	if err := s.tryOn(ctx, vm, asked); err != nil {
-		return model.VMChange{}, err
-	}
-	changed, err := s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error { // 2, 3
-		if err := applyAll(vm, asked); err != nil {
-			return err
+	changed, err := s.updateDisks(ctx, vm, func(vm *model.VM) error { // 2, 3
+		for _, st := range asked {
+			if err := st.apply(vm); err != nil {
+				return err
+			}
 		}
-		return cmp.Or(checkSpec(vm.Spec, img), checkPolicy(vm.Spec.Policy, vm.Spec.AutoRemove))
+		return cmp.Or(checkSpec(vm.Spec, img), checkPolicy(vm.Spec.Policy, vm.Spec.AutoRemove), checkMemory(vm.Spec.MemoryMiB, s.cfg.MemoryMiB))
 	})
 	if err != nil {
 		return model.VMChange{}, err
@@ -115,29 +114,6 @@ func (s *Service) set(ctx context.Context, op *operation.Op, vm model.VM, p rpc.
 	}
 	s.rows.tell(model.Event{ID: vm.ID, Name: vm.Name, Action: "set", Detail: strings.Join(append(change.Now, change.Later...), ", ")})
 	return change, nil
-}
-
-func applyAll(vm *model.VM, asked []setting) error {
-	for _, st := range asked {
-		if err := st.apply(vm); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// tryOn applies the settings to a copy and checks that against the quota, for
-// which other rows are read.
-func (s *Service) tryOn(ctx context.Context, was model.VM, asked []setting) error {
-	shall := was
-	if was.Spec.Work != nil {
-		work := *was.Spec.Work
-		shall.Spec.Work = &work
-	}
-	if err := applyAll(&shall, asked); err != nil {
-		return err
-	}
-	return s.quota.change(ctx, was, shall)
 }
 
 // setKernel remembers the kernel that is known to boot: the one before the

@@ -30,7 +30,7 @@ func (s *Service) StopVM(ctx context.Context, p rpc.VMStopParams, report model.R
 		}
 		defer unlock()
 		if vm.Spec.AutoRemove { // it is deleted then
-			if _, err := s.findExactly(ctx, p.Name); err != nil {
+			if _, err := s.findWhole(ctx, p.Name); err != nil {
 				return vm, err
 			}
 		}
@@ -161,7 +161,7 @@ func (s *Service) powerOff(ctx context.Context, l *live, grace time.Duration) {
 
 // KillVM ends a VM's process at once.
 func (s *Service) KillVM(ctx context.Context, p rpc.NameParams) (model.VM, error) {
-	vm, err := s.findExactly(ctx, p.Name)
+	vm, err := s.findWhole(ctx, p.Name)
 	if err != nil {
 		return model.VM{}, err
 	}

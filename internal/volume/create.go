@@ -19,7 +19,7 @@ const DefaultSize = 10 << 30
 
 // CreateVolume makes an empty volume.
 //
-//	1 guard   name, size and quota                       nothing on disk
+//	1 guard   name and size                              nothing on disk
 //	2 intend  row, state creating: the name is taken     row
 //	3 disk    an empty filesystem                        volumes/<id>/disk.ext4
 //	4 ready   row, state ready
@@ -36,9 +36,6 @@ func (s *Service) CreateVolume(ctx context.Context, p rpc.VolumeCreateParams) (m
 	if err := disk.CheckSize("a volume", size); err != nil {
 		return model.Volume{}, err
 	}
-	if err := s.cfg.Room(ctx, size); err != nil {
-		return model.Volume{}, err
-	}
 	id := model.NewID()
 	unlock, err := s.cfg.Operations.Lock(ctx, "volume/"+id)
 	if err != nil {
@@ -49,7 +46,8 @@ func (s *Service) CreateVolume(ctx context.Context, p rpc.VolumeCreateParams) (m
 		ID: id, Name: p.Name, State: model.VolumeCreating, SizeBytes: size, Users: []model.VolumeUser{},
 		Dir: filepath.Join(s.cfg.Dir, id), CreatedAt: s.cfg.Now(),
 	}
-	if err := s.cfg.Store.InsertVolume(ctx, v); err != nil { // 2
+	err = s.cfg.Disks.Grow(ctx, size, func() error { return s.cfg.Store.InsertVolume(ctx, v) }) // 2
+	if err != nil {
 		return v, err
 	}
 	if err := s.fill(ctx, v); err != nil { // 3, 4

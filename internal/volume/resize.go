@@ -13,7 +13,7 @@ import (
 
 // ResizeVolume makes a volume larger.
 //
-//	1 guard  nothing shrinks, no VM runs with it, the quota allows it
+//	1 guard  nothing shrinks, and no VM runs with it
 //	2 disk   the file; the guest that writes next lets the filesystem fill it
 //	3 row
 func (s *Service) ResizeVolume(ctx context.Context, p rpc.VolumeResizeParams) (model.Volume, error) {
@@ -33,22 +33,25 @@ func (s *Service) ResizeVolume(ctx context.Context, p rpc.VolumeResizeParams) (m
 		return v, model.Errorf(model.CodeInvalid, "volume %s has %d bytes and cannot shrink to %d", v.Name, v.SizeBytes, p.SizeBytes).
 			WithHint("volumes only grow; for a smaller one make another")
 	}
-	if err := s.cfg.Room(ctx, p.SizeBytes-v.SizeBytes); err != nil {
-		return v, err
-	}
-	if err := disk.Grow(diskOf(v), vmm.Raw, p.SizeBytes); err != nil { // 2
-		return v, err
-	}
-	if err := failpoint.Hit(ctx, "volume.resize/grown"); err != nil {
-		return v, err
-	}
-	if _, err := s.cfg.Store.UpdateVolume(ctx, v.ID, func(v *model.Volume) error { // 3
-		v.SizeBytes = p.SizeBytes
-		return nil
-	}); err != nil {
+	err = s.cfg.Disks.Grow(ctx, p.SizeBytes-v.SizeBytes, func() error { return s.grow(ctx, v, p.SizeBytes) })
+	if err != nil {
 		return v, err
 	}
 	return s.ShowVolume(ctx, rpc.NameParams{Name: v.ID})
+}
+
+func (s *Service) grow(ctx context.Context, v model.Volume, size int64) error {
+	if err := disk.Grow(diskOf(v), vmm.Raw, size); err != nil { // 2
+		return err
+	}
+	if err := failpoint.Hit(ctx, "volume.resize/grown"); err != nil {
+		return err
+	}
+	_, err := s.cfg.Store.UpdateVolume(ctx, v.ID, func(v *model.Volume) error { // 3
+		v.SizeBytes = size
+		return nil
+	})
+	return err
 }
 
 func holdersOf(v model.Volume) []string {

@@ -15,6 +15,7 @@ import (
 
 	"banger/internal/model"
 	"banger/internal/operation"
+	"banger/internal/quota"
 	"banger/internal/rpc"
 )
 
@@ -34,10 +35,9 @@ type Config struct {
 	Dir        string // one directory per volume
 	Store      Store
 	Operations *operation.Service
-	// Room refuses so many more bytes of volumes; nil: there is always room.
-	Room func(ctx context.Context, more int64) error
-	Log  *slog.Logger
-	Now  func() time.Time // nil: time.Now
+	Disks      *quota.Disk // bounds what all disks may have; nil: nothing does
+	Log        *slog.Logger
+	Now        func() time.Time // nil: time.Now
 }
 
 // Service keeps volumes.
@@ -47,9 +47,6 @@ type Service struct{ cfg Config }
 func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
-	}
-	if cfg.Room == nil {
-		cfg.Room = func(context.Context, int64) error { return nil }
 	}
 	return &Service{cfg: cfg}
 }
