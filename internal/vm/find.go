@@ -51,6 +51,9 @@ func (s *Service) find(ctx context.Context, name string) (model.VM, error) {
 // hit web2 the second time.
 func (s *Service) findWhole(ctx context.Context, name string) (model.VM, error) {
 	vm, err := s.cfg.Store.VM(ctx, name)
+	if err == nil && !model.NamesExactly(name, vm.Name, vm.ID) {
+		return model.VM{}, noVM(name, []string{vm.Name})
+	}
 	if model.CodeOf(err) != model.CodeNotFound {
 		return vm, err
 	}
