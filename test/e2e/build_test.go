@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"banger/internal/model"
 )
@@ -21,7 +23,13 @@ func TestImageBuild(t *testing.T) {
 	if r.code != 0 || r.stdout != "built\n" || !strings.Contains(r.stderr, "note: checked") {
 		t.Fatal(r)
 	}
-	t.Cleanup(func() { w.home.ok(t, "image", "delete", "built") })
+	t.Cleanup(func() { // t.Context has ended by then
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if r := w.home.run(ctx, "image", "delete", "built"); r.code != 0 {
+			t.Error(r)
+		}
+	})
 	got := w.home.ok(t, "run", "--rm", "built", "--", "sh", "-c",
 		"cat /srv/made/what; stat -c %u:%g /srv/made/what; cat /srv/made/cards; ls /run; test $(df -k / | tail -n 1 | awk '{print $2}') -gt 2500000 && echo large")
 	if want := "some thing\n7:8\n0\nlarge\n"; got != want {
