@@ -19,6 +19,7 @@ func imageScenarios() []scenario {
 			}
 			return h.registerImage()
 		}, act: (*home).promoteImage},
+		{points: []string{"image.push/"}, prepare: func(*home) error { return nil }, act: (*home).pushImage},
 		{points: []string{"image.tag/"}, prepare: pulled, act: (*home).tagImage},
 		{points: []string{"vm.commit/", "image.commit/"}, prepare: func(h *home) error { return h.createVM("v", false) }, act: (*home).commitVM},
 	}
