@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"banger/internal/buildvm"
 	"banger/internal/cgroup"
 	"banger/internal/config"
 	"banger/internal/daemon"
@@ -21,6 +22,7 @@ import (
 	"banger/internal/kernelcat/artifact"
 	"banger/internal/model"
 	"banger/internal/operation"
+	"banger/internal/quota"
 	"banger/internal/store"
 	"banger/internal/vm"
 	"banger/internal/vmm"
@@ -33,6 +35,7 @@ type services struct {
 	operations *operation.Service
 	kernels    *kernelcat.Service
 	tester     *kernelboot.Tester
+	builds     *buildvm.Service
 	images     *image.Service
 	vms        *vm.Service
 	volumes    *volume.Service
@@ -66,6 +69,10 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 	if err != nil {
 		return nil, err
 	}
+	limits := cgroup.Find()
+	s.builds = buildvm.New(buildvm.Config{
+		Driver: s.driver, Kernels: s.kernels, RunDir: paths.BuildRuns(), Limits: limits, Log: log, BootTimeout: set.bootTimeout,
+	})
 	s.images = image.New(image.Config{
 		Dir:        paths.Images(),
 		Store:      db,
@@ -74,11 +81,13 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Cache:      cache,
 		Registry:   &imagepush.Registry{Transport: imagepull.NewTransport()},
 		Kernels:    s.kernels,
+		Machines:   s.builds,
 		Users:      imageUsers(db),
 		Version:    version,
 		Log:        log,
 	})
-	s.volumes = volume.New(volume.Config{Dir: paths.Volumes(), Store: db, Operations: s.operations, Log: log})
+	disks := quota.NewDisk(quotaOf(set.config.VM.Disk), db)
+	s.volumes = volume.New(volume.Config{Dir: paths.Volumes(), Store: db, Operations: s.operations, Disks: disks, Log: log})
 	s.vms = vm.New(vm.Config{
 		Paths:   paths,
 		Store:   db,
@@ -91,22 +100,20 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Log:     log,
 
 		BootTimeout: set.bootTimeout,
-		Limits:      cgroup.Find(),
-		Quota:       quotaOf(set.config.VM),
+		Limits:      limits,
+		MemoryMiB:   int(quotaOf(set.config.VM.Memory) >> 20),
+		Disks:       disks,
 	})
 	s.health = doctor.New(doctor.Config{Paths: paths, Store: db, VMs: s.vms, Driver: s.driver, Running: s.operations.Running})
 	return s, nil
 }
 
-// quotaOf takes the bounds that were set.
-func quotaOf(c config.VM) (q vm.Quota) {
-	if c.Memory < config.NoQuota {
-		q.MemoryMiB = int(c.Memory >> 20)
+// quotaOf is a bound in bytes, 0 when none was set.
+func quotaOf(size config.Size) int64 {
+	if size >= config.NoQuota {
+		return 0
 	}
-	if c.Disk < config.NoQuota {
-		q.DiskBytes = int64(c.Disk)
-	}
-	return q
+	return int64(size)
 }
 
 // openKernels makes the kernel service and what boots kernels for it.
@@ -148,6 +155,7 @@ func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 			{What: "operations", Do: s.operations.Recover},
 			{What: "kernel tests", Do: s.tester.Recover},
 			{What: "kernels", Do: s.kernels.Recover},
+			{What: "builds", Do: s.builds.Recover},
 			{What: "images", Do: s.images.Recover},
 			{What: "volumes", Do: s.volumes.Recover},
 			{What: "VMs", Do: s.vms.Recover},

@@ -27,10 +27,10 @@ type Image struct {
 	TokenHosts     Hosts    `toml:"token_hosts" doc:"token servers that any registry may have its credentials sent to"`
 }
 
-// VM is what all VMs of a user may have together (vm.Quota). NoQuota is no bound.
+// VM is what all VMs of a user may have together . NoQuota is no bound.
 type VM struct {
 	Memory Size `toml:"memory" max:"1024TiB" doc:"what the VMs that run may have together"`
-	Disk   Size `toml:"disk" max:"1024TiB" doc:"what the root disks of all VMs may have together"`
+	Disk   Size `toml:"disk" max:"1024TiB" doc:"what the disks of all VMs and all volumes may have together, as guests see them"`
 }
 
 // NoQuota is more than any host has.

@@ -30,6 +30,7 @@ type place struct {
 	damage  error
 	mended  int
 	running int
+	feature []model.Check
 }
 
 func newPlace(t *testing.T) *place {
@@ -48,6 +49,7 @@ func newPlace(t *testing.T) *place {
 	return p
 }
 
+func (p *place) Doctor(context.Context) []model.Check            { return p.feature }
 func (p *place) Images(context.Context) ([]model.Image, error)   { return p.images, nil }
 func (p *place) Kernels(context.Context) ([]model.Kernel, error) { return p.kernels, nil }
 func (p *place) VMs(context.Context) ([]model.VM, error)         { return p.vms, nil }
@@ -170,6 +172,10 @@ func TestDoctor(t *testing.T) {
 	p.damage = nil
 	if failed := p.failing(true); len(failed) > 0 {
 		t.Errorf("still failing: %q", failed)
+	}
+	p.feature = []model.Check{{Name: "a feature", Level: model.CheckFail, Message: "is broken", Hint: "mend it"}}
+	if failed := p.failing(false); !slices.Equal(failed, []string{"a feature"}) {
+		t.Errorf("failing: %q", failed)
 	}
 	if info, err := os.Stat(p.paths.Cache); err != nil || info.Mode().Perm() != 0o755 {
 		t.Errorf("mode %v, %v", info.Mode(), err)

@@ -25,6 +25,8 @@ type Store interface {
 type VMs interface {
 	// Mend makes rows, run directories and processes agree.
 	Mend(ctx context.Context) error
+	// Doctor returns what the features of VMs find about this host.
+	Doctor(ctx context.Context) []model.Check
 }
 
 // Config is what a Service is made of.
@@ -52,6 +54,7 @@ func (s *Service) Doctor(ctx context.Context, p rpc.CheckParams) ([]model.Check,
 	found = append(found, s.space()...)
 	found = append(found, s.directories(p.Fix)...)
 	found = append(found, limits()...)
+	found = append(found, s.cfg.VMs.Doctor(ctx)...)
 	found = append(found, s.database(ctx))
 	state, err := s.CheckState(ctx, p)
 	if err != nil {

@@ -9,6 +9,15 @@ type WorkDisk struct {
 	Path      string `json:"path" doc:"where the guest has it: the home of the image's user"`
 }
 
+// DiskBytes is the size of the VM's disks as its guest sees them.
+func (vm *VM) DiskBytes() int64 {
+	bytes := max(vm.Spec.DiskBytes, vm.RootBytes)
+	if vm.Spec.Work != nil {
+		bytes += vm.Spec.Work.SizeBytes
+	}
+	return bytes
+}
+
 // WorkFile is the work disk in a VM's directory.
 const WorkFile = "work.ext4"
 

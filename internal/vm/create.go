@@ -161,7 +161,8 @@ func (s *Service) intend(ctx context.Context, op *operation.Op, p rpc.VMCreatePa
 		Spec: spec, Dir: filepath.Join(s.cfg.Paths.VMs(), id), CreatedAt: s.cfg.Now(),
 		RootBytes: img.SizeBytes,
 	}
-	if err := s.cfg.Store.InsertVM(ctx, vm); err != nil {
+	err = s.cfg.Disks.Grow(ctx, vm.DiskBytes(), func() error { return s.cfg.Store.InsertVM(ctx, vm) })
+	if err != nil {
 		if model.CodeOf(err) == model.CodeConflict {
 			return model.VM{}, nameTaken(name)
 		}

@@ -19,7 +19,11 @@ import (
 //	4 remove   what the features keep elsewhere, the directory, then the row
 func (s *Service) DeleteVM(ctx context.Context, p rpc.VMDeleteParams, report model.Report) (model.VM, error) {
 	return operation.Do(ctx, s.cfg.Ops, "vm.delete", p.Name, report, func(ctx context.Context, _ *operation.Op) (model.VM, error) {
-		vm, unlock, err := s.lockNamed(ctx, p.Name)
+		vm, err := s.findWhole(ctx, p.Name)
+		if err != nil {
+			return model.VM{}, err
+		}
+		vm, unlock, err := s.lockFound(ctx, vm)
 		if err != nil {
 			return model.VM{}, err
 		}

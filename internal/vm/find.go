@@ -34,27 +34,54 @@ func (s *Service) find(ctx context.Context, name string) (model.VM, error) {
 	if model.CodeOf(err) != model.CodeNotFound {
 		return vm, err
 	}
-	missing := model.Errorf(model.CodeNotFound, "there is no VM %q", name)
-	all, listErr := s.cfg.Store.VMSummaries(ctx)
-	if listErr != nil {
-		return model.VM{}, missing
-	}
-	names := make([]string, len(all))
-	for i, vm := range all {
-		names[i] = vm.Name
-	}
+	names := s.names(ctx)
 	switch begun := beginningWith(name, names); len(begun) {
 	case 0:
+		return model.VM{}, noVM(name, model.Nearest(name, names))
 	case 1:
 		return s.cfg.Store.VM(ctx, begun[0])
 	default:
 		return model.VM{}, model.Errorf(model.CodeConflict, "%q begins the names of %d VMs", name, len(begun)).
 			WithHint("say which: %s", strings.Join(begun[:min(len(begun), shownNames)], ", "))
 	}
-	if near := model.Nearest(name, names); len(near) > 0 {
-		return model.VM{}, missing.WithHint("did you mean %s? `banger ps` lists all VMs", strings.Join(near, " or "))
+}
+
+// findWhole returns the VM of a whole name, an id or a unique prefix of an id.
+// It is for what cannot be taken back: a script that removes web twice must not
+// hit web2 the second time.
+func (s *Service) findWhole(ctx context.Context, name string) (model.VM, error) {
+	vm, err := s.cfg.Store.VM(ctx, name)
+	if model.CodeOf(err) != model.CodeNotFound {
+		return vm, err
 	}
-	return model.VM{}, missing.WithHint("`banger ps` lists all VMs, `banger vm create` makes one")
+	names := s.names(ctx)
+	near := beginningWith(name, names)
+	if len(near) == 0 {
+		near = model.Nearest(name, names)
+	}
+	return model.VM{}, noVM(name, near[:min(len(near), shownNames)])
+}
+
+// noVM is the error of a name that does not exist but is near others.
+func noVM(name string, near []string) error {
+	missing := model.Errorf(model.CodeNotFound, "there is no VM %q", name)
+	if len(near) > 0 {
+		return missing.WithHint("did you mean %s? `banger ps` lists all VMs", strings.Join(near, " or "))
+	}
+	return missing.WithHint("`banger ps` lists all VMs, `banger vm create` makes one")
+}
+
+// names returns the names of all VMs, for hints: none when they can't be read.
+func (s *Service) names(ctx context.Context) []string {
+	all, err := s.cfg.Store.VMSummaries(ctx)
+	if err != nil {
+		return nil
+	}
+	names := make([]string, len(all))
+	for i, vm := range all {
+		names[i] = vm.Name
+	}
+	return names
 }
 
 // beginningWith returns the names that begin with prefix.

@@ -8,54 +8,39 @@ import (
 	"banger/internal/rpc"
 )
 
-// Quota is what all VMs of a user may have together. Zero: no limit.
-type Quota struct {
-	MemoryMiB int   // of VMs that run
-	DiskBytes int64 // of the root disks, as their guests see them
-}
-
-// quotaHook refuses a VM, or a start, that would be more than the quota.
-func quotaHook(q Quota, store Store) Hook {
-	h := &quotaKeeper{quota: q, store: store, reserved: map[string]int{}}
+// quotaHook refuses a VM, or a start, with more memory than all VMs that run
+// may have together: limit MiB; 0: there is none.
+func quotaHook(limit int, store Store) Hook {
+	h := &quotaKeeper{limit: limit, store: store, reserved: map[string]int{}}
 	return Hook{Name: "quota", Plan: h.plan, Prepare: h.prepare, Stop: h.stop}
 }
 
 // quotaKeeper remembers the starts that it has let through, so that two at
 // once cannot both have the last of the memory.
 type quotaKeeper struct {
-	quota Quota
+	limit int // MiB
 	store Store
 
 	mu       sync.Mutex
 	reserved map[string]int // MiB by VM id
 }
 
-func (h *quotaKeeper) plan(ctx context.Context, _ rpc.VMCreateParams, img model.Image, spec *model.VMSpec) error {
-	if q := h.quota.MemoryMiB; q > 0 && spec.MemoryMiB > q {
-		return model.Errorf(model.CodeLimit, "%d MiB of memory are more than all VMs may have together: %d MiB", spec.MemoryMiB, q).
-			WithHint("give it less with --memory, or raise vm.memory: see `banger config show`")
-	}
-	if h.quota.DiskBytes == 0 {
+func (h *quotaKeeper) plan(_ context.Context, _ rpc.VMCreateParams, _ model.Image, spec *model.VMSpec) error {
+	return checkMemory(spec.MemoryMiB, h.limit)
+}
+
+// checkMemory refuses a VM that could never start, for all that its quota is.
+func checkMemory(mib, limit int) error {
+	if limit == 0 || mib <= limit {
 		return nil
 	}
-	vms, err := h.store.VMs(ctx)
-	if err != nil {
-		return err
-	}
-	total := max(spec.DiskBytes, img.SizeBytes)
-	for i := range vms {
-		total += max(vms[i].Spec.DiskBytes, vms[i].RootBytes)
-	}
-	if total > h.quota.DiskBytes {
-		return model.Errorf(model.CodeLimit, "with this one the root disks of all VMs would have %d MiB of the %d MiB that they may have", total>>20, h.quota.DiskBytes>>20).
-			WithHint("delete a VM (banger rm), or raise vm.disk: see `banger config show`")
-	}
-	return nil
+	return model.Errorf(model.CodeLimit, "%d MiB of memory are more than all VMs may have together: %d MiB", mib, limit).
+		WithHint("give it less with --memory, or raise vm.memory: see `banger config show`")
 }
 
 // prepare counts what runs and what was let through and is not seen to run yet.
 func (h *quotaKeeper) prepare(ctx context.Context, vm model.VM) error {
-	if h.quota.MemoryMiB == 0 {
+	if h.limit == 0 {
 		return nil
 	}
 	all, err := h.store.VMSummaries(ctx)
@@ -72,8 +57,8 @@ func (h *quotaKeeper) prepare(ctx context.Context, vm model.VM) error {
 			total += other.MemoryMiB
 		}
 	}
-	if total > h.quota.MemoryMiB {
-		return model.Errorf(model.CodeLimit, "with this one the VMs that run would have %d MiB of the %d MiB that they may have", total, h.quota.MemoryMiB).
+	if total > h.limit {
+		return model.Errorf(model.CodeLimit, "with this one the VMs that run would have %d MiB of the %d MiB that they may have", total, h.limit).
 			WithHint("stop a VM (banger ps, banger stop), or raise vm.memory: see `banger config show`")
 	}
 	h.reserved[vm.ID] = vm.Spec.MemoryMiB

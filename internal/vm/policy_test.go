@@ -9,7 +9,6 @@ import (
 
 	"banger/internal/model"
 	"banger/internal/rpc"
-	"banger/internal/vm"
 	"banger/internal/vmm"
 	"banger/internal/vmm/vmmtest"
 )
@@ -231,7 +230,7 @@ func awaitLines(t *testing.T, file string, n int) {
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.quota = vm.Quota{MemoryMiB: 1024, DiskBytes: 3 * 8192}
+	r.memory, r.disks = 1024, 3*8192
 	r.restart()
 	for _, name := range []string{"a", "b", "c"} {
 		if _, err := r.CreateVM(t.Context(), rpc.VMCreateParams{Image: "app", Name: name}, model.Discard); err != nil {
@@ -242,6 +241,13 @@ func TestQuota(t *testing.T) {
 		p.Image = "app"
 		if _, err := r.CreateVM(t.Context(), p, model.Discard); model.CodeOf(err) != model.CodeLimit {
 			t.Errorf("%s: %v", p.Name, err)
+		}
+	}
+	disk, memory := int64(1<<30), 2048
+	for what, p := range map[string]rpc.VMSetParams{"disk": {DiskBytes: &disk}, "memory": {MemoryMiB: &memory}} {
+		p.Name = "a"
+		if _, err := r.SetVM(t.Context(), p, model.Discard); model.CodeOf(err) != model.CodeLimit {
+			t.Errorf("set %s: %v", what, err)
 		}
 	}
 	start := func(name string) error {

@@ -19,7 +19,7 @@ import (
 // ResetVM gives a VM a new root disk, made of the image that it has.
 func (s *Service) ResetVM(ctx context.Context, p rpc.VMResetParams, report model.Report) (model.VM, error) {
 	return operation.Do(ctx, s.cfg.Ops, "vm.reset", p.Name, report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
-		vm, err := s.find(ctx, p.Name)
+		vm, err := s.findWhole(ctx, p.Name)
 		if err != nil {
 			return vm, err
 		}
@@ -31,7 +31,7 @@ func (s *Service) ResetVM(ctx context.Context, p rpc.VMResetParams, report model
 // has said about the VM stays; what the old image said is now the new one's.
 func (s *Service) RebaseVM(ctx context.Context, p rpc.VMRebaseParams, report model.Report) (model.VM, error) {
 	return operation.Do(ctx, s.cfg.Ops, "vm.rebase", p.Name, report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
-		vm, err := s.find(ctx, p.Name)
+		vm, err := s.findWhole(ctx, p.Name)
 		if err != nil {
 			return vm, err
 		}
@@ -97,7 +97,7 @@ func (s *Service) switchRoot(ctx context.Context, vm model.VM, img model.Image, 
 	if err := failpoint.Hit(ctx, "vm.reset/cloned"); err != nil {
 		return vm, err
 	}
-	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {
+	return s.updateDisks(ctx, vm, func(vm *model.VM) error {
 		vm.RootFile, vm.RootClone = filepath.Base(clone.Path), clone.Method
 		vm.ImageID, vm.Image, vm.RootBytes, vm.Spec = img.ID, img.Name, img.SizeBytes, spec
 		vm.State, vm.Reason = model.VMStopped, ""

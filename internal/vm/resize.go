@@ -102,3 +102,21 @@ func (s *Service) growLive(ctx context.Context, vm model.VM, l *live, w wish) er
 	}
 	return agent.Grow(ctx, diskDevice(i), w.size)
 }
+
+// updateDisks is the store's UpdateVM for a change that may give the VM larger
+// disks. It needs the VM's lock. change is called twice.
+func (s *Service) updateDisks(ctx context.Context, vm model.VM, change func(*model.VM) error) (changed model.VM, err error) {
+	will := vm
+	if vm.Spec.Work != nil {
+		work := *vm.Spec.Work
+		will.Spec.Work = &work
+	}
+	if err := change(&will); err != nil {
+		return vm, err
+	}
+	err = s.cfg.Disks.Grow(ctx, will.DiskBytes()-vm.DiskBytes(), func() error {
+		changed, err = s.cfg.Store.UpdateVM(ctx, vm.ID, change)
+		return err
+	})
+	return changed, err
+}

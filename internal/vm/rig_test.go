@@ -14,6 +14,7 @@ import (
 	"banger/internal/agent"
 	"banger/internal/model"
 	"banger/internal/operation"
+	"banger/internal/quota"
 	"banger/internal/rpc"
 	"banger/internal/store"
 	"banger/internal/vm"
@@ -33,7 +34,8 @@ type rig struct {
 	catalog *catalog
 	events  *eventLog
 	hooks   []vm.Hook
-	quota   vm.Quota
+	memory  int   // quota, MiB
+	disks   int64 // quota, bytes
 
 	mu     sync.Mutex
 	agents map[*vmmtest.Guest]*agent.Server
@@ -79,7 +81,7 @@ func (r *rig) restart() {
 	r.ops = operation.New(operation.Config{Store: r.db})
 	r.Service = vm.New(vm.Config{
 		Paths: r.paths, Store: r.db, Volumes: r.db, Images: r.catalog, Kernels: r.catalog, Ops: r.ops, Events: r.events,
-		Drivers: []vmm.Driver{r.fake}, Hooks: r.hooks, Quota: r.quota, Log: slog.New(slog.DiscardHandler), BootTimeout: time.Second,
+		Drivers: []vmm.Driver{r.fake}, Hooks: r.hooks, MemoryMiB: r.memory, Disks: quota.NewDisk(r.disks, r.db), Log: slog.New(slog.DiscardHandler), BootTimeout: time.Second,
 	})
 	if err := r.Recover(r.t.Context()); err != nil {
 		r.t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"banger/internal/cgroup"
 	"banger/internal/model"
 	"banger/internal/operation"
+	"banger/internal/quota"
 	"banger/internal/rpc"
 	"banger/internal/vmm"
 )
@@ -69,7 +70,10 @@ type Config struct {
 	Log   *slog.Logger
 	// Limits bounds what the process of a VM may use of this host; nil: nothing.
 	Limits *cgroup.Manager
-	Quota  Quota
+	// MemoryMiB bounds what all VMs that run may have together; 0: nothing does.
+	MemoryMiB int
+	// Disks bounds what all disks may have; nil: nothing does.
+	Disks *quota.Disk
 	// BootTimeout bounds one try to boot; zero: 60 s on TCG, 20 s on KVM.
 	BootTimeout time.Duration
 	Now         func() time.Time
@@ -109,7 +113,7 @@ func New(cfg Config) *Service {
 
 // builtIn are the capabilities that every VM has.
 func builtIn(cfg Config) hooks {
-	all := hooks{rootHook(), workHook(), networkHook(), policyHook(), commandHook(cfg.Log), quotaHook(cfg.Quota, cfg.Store)}
+	all := hooks{rootHook(), workHook(), networkHook(), policyHook(), commandHook(cfg.Log), quotaHook(cfg.MemoryMiB, cfg.Store)}
 	if cfg.Limits != nil {
 		all = append(all, limitsHook(cfg.Limits))
 	}
@@ -150,12 +154,17 @@ func (s *Service) lock(ctx context.Context, id string) (func(), error) {
 	return s.cfg.Ops.Lock(ctx, "vm/"+id)
 }
 
-// lockNamed finds a VM and locks it; the row is read again under the lock.
+// lockNamed finds a VM and locks it.
 func (s *Service) lockNamed(ctx context.Context, name string) (model.VM, func(), error) {
 	vm, err := s.find(ctx, name)
 	if err != nil {
 		return model.VM{}, nil, err
 	}
+	return s.lockFound(ctx, vm)
+}
+
+// lockFound locks a VM and reads its row again.
+func (s *Service) lockFound(ctx context.Context, vm model.VM) (model.VM, func(), error) {
 	unlock, err := s.lock(ctx, vm.ID)
 	if err != nil {
 		return model.VM{}, nil, err

@@ -86,13 +86,13 @@ func (s *Service) set(ctx context.Context, op *operation.Op, vm model.VM, p rpc.
 	if err != nil {
 		return model.VMChange{}, err
 	}
-	changed, err := s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error { // 2, 3
+	changed, err := s.updateDisks(ctx, vm, func(vm *model.VM) error { // 2, 3
 		for _, st := range asked {
 			if err := st.apply(vm); err != nil {
 				return err
 			}
 		}
-		return cmp.Or(checkSpec(vm.Spec, img), checkPolicy(vm.Spec.Policy, vm.Spec.AutoRemove))
+		return cmp.Or(checkSpec(vm.Spec, img), checkPolicy(vm.Spec.Policy, vm.Spec.AutoRemove), checkMemory(vm.Spec.MemoryMiB, s.cfg.MemoryMiB))
 	})
 	if err != nil {
 		return model.VMChange{}, err

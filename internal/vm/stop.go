@@ -156,7 +156,7 @@ func (s *Service) powerOff(ctx context.Context, l *live, grace time.Duration) {
 
 // KillVM ends a VM's process at once.
 func (s *Service) KillVM(ctx context.Context, p rpc.NameParams) (model.VM, error) {
-	vm, err := s.find(ctx, p.Name)
+	vm, err := s.findWhole(ctx, p.Name)
 	if err != nil {
 		return model.VM{}, err
 	}

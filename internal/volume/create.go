@@ -46,7 +46,8 @@ func (s *Service) CreateVolume(ctx context.Context, p rpc.VolumeCreateParams) (m
 		ID: id, Name: p.Name, State: model.VolumeCreating, SizeBytes: size, Users: []model.VolumeUser{},
 		Dir: filepath.Join(s.cfg.Dir, id), CreatedAt: s.cfg.Now(),
 	}
-	if err := s.cfg.Store.InsertVolume(ctx, v); err != nil { // 2
+	err = s.cfg.Disks.Grow(ctx, size, func() error { return s.cfg.Store.InsertVolume(ctx, v) }) // 2
+	if err != nil {
 		return v, err
 	}
 	if err := s.fill(ctx, v); err != nil { // 3, 4

@@ -33,19 +33,25 @@ func (s *Service) ResizeVolume(ctx context.Context, p rpc.VolumeResizeParams) (m
 		return v, model.Errorf(model.CodeInvalid, "volume %s has %d bytes and cannot shrink to %d", v.Name, v.SizeBytes, p.SizeBytes).
 			WithHint("volumes only grow; for a smaller one make another")
 	}
-	if err := disk.Grow(diskOf(v), vmm.Raw, p.SizeBytes); err != nil { // 2
-		return v, err
-	}
-	if err := failpoint.Hit(ctx, "volume.resize/grown"); err != nil {
-		return v, err
-	}
-	if _, err := s.cfg.Store.UpdateVolume(ctx, v.ID, func(v *model.Volume) error { // 3
-		v.SizeBytes = p.SizeBytes
-		return nil
-	}); err != nil {
+	err = s.cfg.Disks.Grow(ctx, p.SizeBytes-v.SizeBytes, func() error { return s.grow(ctx, v, p.SizeBytes) })
+	if err != nil {
 		return v, err
 	}
 	return s.ShowVolume(ctx, rpc.NameParams{Name: v.ID})
+}
+
+func (s *Service) grow(ctx context.Context, v model.Volume, size int64) error {
+	if err := disk.Grow(diskOf(v), vmm.Raw, size); err != nil { // 2
+		return err
+	}
+	if err := failpoint.Hit(ctx, "volume.resize/grown"); err != nil {
+		return err
+	}
+	_, err := s.cfg.Store.UpdateVolume(ctx, v.ID, func(v *model.Volume) error { // 3
+		v.SizeBytes = size
+		return nil
+	})
+	return err
 }
 
 func holdersOf(v model.Volume) []string {

@@ -15,6 +15,7 @@ import (
 
 	"banger/internal/model"
 	"banger/internal/operation"
+	"banger/internal/quota"
 	"banger/internal/rpc"
 )
 
@@ -34,6 +35,7 @@ type Config struct {
 	Dir        string // one directory per volume
 	Store      Store
 	Operations *operation.Service
+	Disks      *quota.Disk // bounds what all disks may have; nil: nothing does
 	Log        *slog.Logger
 	Now        func() time.Time // nil: time.Now
 }

@@ -13,6 +13,7 @@ import (
 
 	"banger/internal/model"
 	"banger/internal/operation"
+	"banger/internal/quota"
 	"banger/internal/rpc"
 	"banger/internal/store"
 	"banger/internal/volume"
@@ -26,6 +27,8 @@ type rig struct {
 	t   *testing.T
 	db  *store.Store
 	dir string
+
+	quota int64 // bytes
 }
 
 func newRig(t *testing.T) *rig {
@@ -46,6 +49,7 @@ func (r *rig) restart(s volume.Store) {
 	r.t.Helper()
 	r.Service = volume.New(volume.Config{
 		Dir: r.dir, Store: s, Operations: operation.New(operation.Config{Store: r.db}), Log: slog.New(slog.DiscardHandler),
+		Disks: quota.NewDisk(r.quota, r.db),
 	})
 	if err := r.Recover(r.t.Context()); err != nil {
 		r.t.Fatal(err)
@@ -213,5 +217,29 @@ func TestRecover(t *testing.T) {
 	entries, err := os.ReadDir(r.dir)
 	if err != nil || len(entries) != 1 {
 		t.Errorf("directories: %v, %v", entries, err)
+	}
+}
+
+func TestQuota(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.quota = 200 << 20
+	r.restart(r.db)
+	r.create("a")
+	r.create("b")
+	if _, err := r.ResizeVolume(t.Context(), rpc.VolumeResizeParams{Name: "a", SizeBytes: 128 << 20}); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.ResizeVolume(t.Context(), rpc.VolumeResizeParams{Name: "b", SizeBytes: 128 << 20}); model.CodeOf(err) != model.CodeLimit {
+		t.Errorf("resize beyond the quota: %v", err)
+	}
+	if v, err := r.ShowVolume(t.Context(), rpc.NameParams{Name: "b"}); err != nil || v.SizeBytes != 64<<20 {
+		t.Errorf("b has %d bytes, %v", v.SizeBytes, err)
+	}
+	if _, err := r.CreateVolume(t.Context(), rpc.VolumeCreateParams{Name: "c", SizeBytes: 64 << 20}); model.CodeOf(err) != model.CodeLimit {
+		t.Errorf("create beyond the quota: %v", err)
+	}
+	if _, err := r.ShowVolume(t.Context(), rpc.NameParams{Name: "c"}); model.CodeOf(err) != model.CodeNotFound {
+		t.Errorf("c is left: %v", err)
 	}
 }
