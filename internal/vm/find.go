@@ -46,7 +46,7 @@ func (s *Service) find(ctx context.Context, name string) (model.VM, error) {
 	}
 }
 
-// findWhole returns the VM of a whole name, an id or a unique prefix of an id.
+// findWhole returns the VM of a whole name, an id or enough of an id.
 // It is for what cannot be taken back: a script that removes web twice must not
 // hit web2 the second time.
 func (s *Service) findWhole(ctx context.Context, name string) (model.VM, error) {
