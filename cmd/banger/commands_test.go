@@ -111,6 +111,7 @@ var jsonArgs = map[string]string{
 	"image pull": "alpine", "image import": "f", "image list": "", "image show": "img", "image diff": "img img", "image delete": "img",
 	"image history": "img", "image register": "--rootfs f mine", "image promote": "img", "image tag": "img two",
 	"image verify": "img", "image push": "img 127.0.0.1:5000/x", "image prune": "--dry-run", "commit": "a new",
+	"image build": "mine --from img", "image log": "img", "image packages": "img",
 	"image export":     noJSON, // it writes a file: TestImageExport
 	"image cache list": "", "image cache prune": "", "image cache verify": "",
 	"kernel list": "", "kernel pull": "", "kernel import": "--kernel-path f mine",

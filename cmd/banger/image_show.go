@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -52,7 +53,7 @@ func runImageShow(ctx context.Context, a *app, args []string) error {
 
 func imageFacts(image model.Image) []fact {
 	config, source := image.Config, image.Source
-	return []fact{
+	facts := []fact{
 		{"name", image.Name},
 		{"id", image.ID},
 		{"source", source.Reference},
@@ -80,5 +81,29 @@ func imageFacts(image model.Image) []fact {
 		{"digest", image.Digest},
 		{"built by", source.BuilderVersion},
 		{"created", formatTime(image.CreatedAt)},
+	}
+	if source.Build != nil {
+		facts = append(facts, buildFacts(image.Dir, source.Build)...)
+	}
+	return facts
+}
+
+// buildFacts are those of an image that was built here.
+func buildFacts(dir string, build *model.BuildRecord) []fact {
+	return []fact{
+		{"built from", build.Base},
+		{"base id", build.BaseID},
+		{"base source", build.BaseRef},
+		{"base manifest", build.BaseManifest},
+		{"base digest", build.BaseRootfs},
+		{"script", build.Script},
+		{"script digest", build.ScriptDigest},
+		{"packages", strings.Join(build.Packages, " ")},
+		{"tools", strings.Join(build.Tools, ", ")},
+		{"hooks", quoteArgs(build.Hooks)},
+		{"build network", string(build.Network)},
+		{"build kernel", build.Kernel},
+		{"installed", positive(build.Installed)},
+		{"build log", filepath.Join(dir, build.Log)},
 	}
 }

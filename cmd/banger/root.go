@@ -80,7 +80,7 @@ func newVMCommand(a *app) *cobra.Command {
 func newImageCommand(a *app) *cobra.Command {
 	return newNoun("image", "images", "pull and keep images", "  banger image list", []*cobra.Command{
 		newImagePullCommand(a), newImageImportCommand(a), newImageListCommand(a), newImageShowCommand(a), newImageDiffCommand(a),
-		newImageHistoryCommand(a), newImageRegisterCommand(a), newImagePromoteCommand(a), newImageTagCommand(a),
+		newImageHistoryCommand(a), newImageBuildCommand(a), newImageLogCommand(a), newImagePackagesCommand(a), newImageRegisterCommand(a), newImagePromoteCommand(a), newImageTagCommand(a),
 		newImageVerifyCommand(a), newImageExportCommand(a), newImagePushCommand(a),
 		newImageDeleteCommand(a), newImagePruneCommand(a),
 		newImageCacheCommand(a),

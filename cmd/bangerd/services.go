@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"banger/internal/buildvm"
 	"banger/internal/cgroup"
 	"banger/internal/config"
 	"banger/internal/daemon"
@@ -34,6 +35,7 @@ type services struct {
 	operations *operation.Service
 	kernels    *kernelcat.Service
 	tester     *kernelboot.Tester
+	builds     *buildvm.Service
 	images     *image.Service
 	vms        *vm.Service
 	volumes    *volume.Service
@@ -67,6 +69,10 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 	if err != nil {
 		return nil, err
 	}
+	limits := cgroup.Find()
+	s.builds = buildvm.New(buildvm.Config{
+		Driver: s.driver, Kernels: s.kernels, RunDir: paths.BuildRuns(), Limits: limits, Log: log, BootTimeout: set.bootTimeout,
+	})
 	s.images = image.New(image.Config{
 		Dir:        paths.Images(),
 		Store:      db,
@@ -75,6 +81,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Cache:      cache,
 		Registry:   &imagepush.Registry{Transport: imagepull.NewTransport()},
 		Kernels:    s.kernels,
+		Machines:   s.builds,
 		Users:      imageUsers(db),
 		Version:    version,
 		Log:        log,
@@ -93,7 +100,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Log:     log,
 
 		BootTimeout: set.bootTimeout,
-		Limits:      cgroup.Find(),
+		Limits:      limits,
 		MemoryMiB:   int(quotaOf(set.config.VM.Memory) >> 20),
 		Disks:       disks,
 	})
@@ -148,6 +155,7 @@ func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 			{What: "operations", Do: s.operations.Recover},
 			{What: "kernel tests", Do: s.tester.Recover},
 			{What: "kernels", Do: s.kernels.Recover},
+			{What: "builds", Do: s.builds.Recover},
 			{What: "images", Do: s.images.Recover},
 			{What: "volumes", Do: s.volumes.Recover},
 			{What: "VMs", Do: s.vms.Recover},

@@ -7,6 +7,21 @@ import "strings"
 func Names() []string { return strings.Fields(names) }
 
 const names = `
+build.vm.recover/ended
+build.vm/done
+build.vm/launched
+build.vm/off
+build.vm/prepared
+build.vm/run
+build.vm/up
+image.build/base
+image.build/cloned
+image.build/layer
+image.build/packages
+image.build/published
+image.build/ran
+image.build/staged
+image.build/step
 image.commit/flattened
 image.commit/layer
 image.commit/published

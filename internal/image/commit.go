@@ -9,7 +9,6 @@ import (
 	"banger/internal/imagemgr"
 	"banger/internal/imagepull"
 	"banger/internal/imagepush"
-	"banger/internal/imagetree"
 	"banger/internal/model"
 	"banger/internal/operation"
 )
@@ -108,7 +107,8 @@ func (c *commit) run(ctx context.Context, flatten func(ctx context.Context, dst 
 		return model.Image{}, err
 	}
 	c.op.Stage("layer")
-	if err := c.layer(ctx, rootfs); err != nil {
+	layer := layering{service: c.service, op: c.op, base: c.base, step: c.step()}
+	if err := layer.enter(ctx, rootfs, &c.img); err != nil {
 		return model.Image{}, model.Errorf(model.CodeOf(err), "making a layer of VM %s: %w", c.vm.Name, err)
 	}
 	if err := failpoint.Hit(ctx, "image.commit/layer"); err != nil {
@@ -133,57 +133,6 @@ func (c *commit) replay(ctx context.Context, rootfs string) error {
 		return err
 	}
 	return checkClean(rootfs)
-}
-
-// layer makes the OCI image and enters it into the source.
-func (c *commit) layer(ctx context.Context, rootfs string) error {
-	to, err := imagetree.Open(rootfs)
-	if err != nil {
-		return err
-	}
-	defer to.Close()
-	img, err := c.append(ctx, to)
-	if err != nil {
-		return err
-	}
-	if img == nil {
-		c.op.Report(model.Progress{Note: "not all layers of the VM's image are in the cache: making one of all files"})
-		img, err = imagepush.FromTree(ctx, c.service.cfg.Cache, to, c.base.Config, c.base.Source.Platform, c.op.Report)
-		if err != nil {
-			return err
-		}
-		c.img.Source.History = nil
-	}
-	source := &c.img.Source
-	source.ManifestDigest, source.ConfigDigest = img.Digest, img.ConfigDigest()
-	layers := img.Layers()
-	for _, l := range layers {
-		source.Layers = append(source.Layers, l.Digest)
-	}
-	last := layers[len(layers)-1]
-	source.History = append(source.History[:len(source.History):len(source.History)], model.HistoryEntry{
-		CreatedBy: c.step().CreatedBy, Created: c.step().Created, Digest: last.Digest, SizeBytes: last.SizeBytes,
-	})
-	return img.Close()
-}
-
-// append adds the difference to the image that the base was made of; nil when
-// the cache does not have that any more.
-func (c *commit) append(ctx context.Context, to *imagetree.Tree) (*imagepush.Image, error) {
-	if !c.base.Managed {
-		return nil, nil
-	}
-	below, err := imagepush.Load(c.service.cfg.Cache, c.base.Source.ManifestDigest)
-	if below == nil || err != nil {
-		return nil, err
-	}
-	defer below.Close()
-	from, err := imagetree.Open(c.base.RootfsPath())
-	if err != nil {
-		return nil, err
-	}
-	defer from.Close()
-	return imagepush.Append(ctx, c.service.cfg.Cache, below, from, to, c.step(), c.op.Report)
 }
 
 // step is what the history tells: nothing of the time of the commit, so that

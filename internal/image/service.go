@@ -66,6 +66,7 @@ type Config struct {
 	Cache      Cache
 	Registry   Registry
 	Kernels    Kernels
+	Machines   Machines // run builds
 	// Users returns the names of the VMs that use an image.
 	Users func(ctx context.Context, imageID string) ([]string, error)
 

@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"path/filepath"
 
 	"banger/internal/failpoint"
 	"banger/internal/imagemgr"
@@ -90,6 +91,8 @@ func shareFiles(ctx context.Context, img model.Image, staging imagemgr.Staging) 
 		{img.RootfsPath(), model.RootfsFile, nil},
 		{img.Boot.Kernel, model.VmlinuxFile, &boot.Kernel},
 		{img.Boot.Initrd, model.InitrdFile, &boot.Initrd},
+		{buildFile(img, model.BuildLogFile), model.BuildLogFile, nil},
+		{buildFile(img, model.PackagesFile), model.PackagesFile, nil},
 	} {
 		if file.src == "" {
 			continue
@@ -106,4 +109,13 @@ func shareFiles(ctx context.Context, img model.Image, staging imagemgr.Staging) 
 	}
 	boot.Modules = staging.FinalPath(model.ModulesDir)
 	return boot, imagemgr.ShareTree(ctx, img.Boot.Modules, staging.Path(model.ModulesDir))
+}
+
+// buildFile returns the path of a file that a build has left, or nothing.
+func buildFile(img model.Image, name string) string {
+	path := filepath.Join(img.Dir, name)
+	if img.Source.Build == nil || !exists(path) {
+		return ""
+	}
+	return path
 }

@@ -65,4 +65,5 @@ type ImageSource struct {
 
 	History  []HistoryEntry `json:"history,omitempty" doc:"how the layers were made, lowest first, as the image says"`
 	Verified string         `json:"verified,omitempty" doc:"fingerprint of the key whose signature was checked"`
+	Build    *BuildRecord   `json:"build,omitempty" doc:"of an image that was built here"`
 }

@@ -14,7 +14,7 @@ import (
 //	State/daemon.lock              held by the one daemon of this state
 //	State/daemon.log               what the daemon says
 //	State/events.jsonl             what has happened, and events.jsonl.1 what was before
-//	State/images/<id>/             rootfs.ext4, image.json, boot files
+//	State/images/<id>/             rootfs.ext4, image.json, boot files; build.log, packages.json
 //	State/images/<id>.staging/     being built; swept at start
 //	State/images/<id>.lost/        without its row and not whole; kept for its owner
 //	State/kernels/<name>/          vmlinux, modules/, initrd, manifest.json
@@ -30,6 +30,7 @@ import (
 //	Cache/apt/                     package lists of the kernels' distributions
 //	Cache/kvm.json                 whether KVM runs kernels, until the next boot
 //	Run/banger.sock                the daemon's API
+//	Run/build/<generation>/        sockets of one VM of a build, and <generation>.json
 //	Run/test/<generation>/         the same of one test of a kernel
 //	Run/vm/<generation>/           sockets and pid file of one start of a VM
 type Paths struct {
@@ -117,6 +118,9 @@ func (p Paths) KernelTests() string { return filepath.Join(p.Cache, "kernel-test
 // KernelTestRuns holds the sockets of kernels that are being tested.
 func (p Paths) KernelTestRuns() string { return filepath.Join(p.Run, "test") }
 
+// BuildRuns holds the sockets of the VMs of builds.
+func (p Paths) BuildRuns() string { return filepath.Join(p.Run, "build") }
+
 // VMs holds one directory per VM.
 func (p Paths) VMs() string { return filepath.Join(p.State, "vms") }
 
@@ -145,7 +149,9 @@ func (p Paths) VMRuns() string { return filepath.Join(p.Run, "vm") }
 const (
 	RootfsFile   = "rootfs.ext4"
 	ImageFile    = "image.json"
-	RecordedFile = ".recorded" // in an image's directory: the image has had its row
+	BuildLogFile = "build.log"     // of an image that was built here
+	PackagesFile = "packages.json" // likewise: what is installed in it
+	RecordedFile = ".recorded"     // in an image's directory: the image has had its row
 	VmlinuxFile  = "vmlinux"
 	InitrdFile   = "initrd"
 	ModulesDir   = "modules"

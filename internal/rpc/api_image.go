@@ -11,6 +11,7 @@ import (
 type ImageAPI interface {
 	ImageTreeAPI
 	ImageLifeAPI
+	ImageBuildAPI
 	// PullImage makes Ref a managed image. A name that is taken is refused
 	// before any download.
 	PullImage(ctx context.Context, p ImagePullParams, report model.Report) (model.Image, error)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,7 +49,7 @@ func apiCalls() []apiCall {
 	logs := rpc.VMLogsParams{Name: "web", Tail: 5}
 	exec := rpc.VMExecParams{Name: "web", Argv: []string{"exit", "7"}, Size: &model.WinSize{Rows: 24, Cols: 80}}
 	run := rpc.VMRunParams{Create: create, Argv: []string{"exit", "9"}}
-	return append(append(lifeCalls(), imageLifeCalls()...), []apiCall{
+	return append(slices.Concat(lifeCalls(), imageLifeCalls(), imageBuildCalls()), []apiCall{
 		{"Version", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Version(ctx) }, model.VersionInfo{Version: "1.2.3", PID: 7}, false},
 		{"Settings", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.Settings(ctx) }, fakeSettings(), false},
 		{"Shutdown", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return nil, a.Shutdown(ctx) }, nil, false},
@@ -276,6 +277,21 @@ func TestShutdownEndsCallsUnderWay(t *testing.T) {
 				t.Errorf("after the shutdown: %v", err)
 			}
 		})
+	}
+}
+
+// imageBuildCalls are the calls of rpc.ImageBuildAPI.
+func imageBuildCalls() []apiCall {
+	name := rpc.NameParams{Name: "web"}
+	build := rpc.ImageBuildParams{Name: "w4", Base: "web", Script: "make\n", Hooks: []rpc.ImageBuildHook{{When: "after-script", Name: "h", Script: "x"}}, Network: "none"}
+	return []apiCall{
+		{"BuildImage", build, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.BuildImage(ctx, build, r) }, fakeImage("w4"), true},
+		{"ImageLog", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) {
+			var out strings.Builder
+			err := a.ImageLog(ctx, name, &out)
+			return out.String(), err
+		}, "+ make\n\x00\xff\n", false},
+		{"ImagePackages", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ImagePackages(ctx, name) }, []model.Package{fakePackage}, false},
 	}
 }
 

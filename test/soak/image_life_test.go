@@ -1,6 +1,7 @@
 package soak
 
 import (
+	"fmt"
 	"os/exec"
 	"path/filepath"
 
@@ -20,6 +21,8 @@ func imageScenarios() []scenario {
 			return h.registerImage()
 		}, act: (*home).promoteImage},
 		{points: []string{"image.tag/"}, prepare: pulled, act: (*home).tagImage},
+		{points: []string{"image.build/", "build.vm/"}, prepare: func(*home) error { return nil }, act: (*home).buildImage},
+		{points: []string{"build.vm.recover/"}, prepare: (*home).abandonBuild, act: (*home).buildImage},
 		{points: []string{"vm.commit/", "image.commit/"}, prepare: func(h *home) error { return h.createVM("v", false) }, act: (*home).commitVM},
 	}
 }
@@ -59,4 +62,26 @@ func (h *home) commitVM() error {
 	defer cancel()
 	_, err := h.CommitVM(ctx, rpc.VMCommitParams{Name: "v", Image: "committed"}, model.Discard)
 	return err
+}
+
+func (h *home) buildImage() error {
+	ctx, cancel := h.call()
+	defer cancel()
+	_, err := h.BuildImage(ctx, rpc.ImageBuildParams{
+		Name: "built", Base: "app", KernelRef: "k", Network: model.NetNone, Script: "echo a step\n",
+	}, model.Discard)
+	return orThere(err, h, "built")
+}
+
+// abandonBuild leaves the VM of a build whose daemon has died.
+func (h *home) abandonBuild() error {
+	h.kill()
+	if err := h.tryBoot("build.vm/done=kill"); err != nil {
+		return err
+	}
+	err := h.buildImage()
+	if !h.killed() {
+		return fmt.Errorf("the build went on: %w", err)
+	}
+	return nil
 }

@@ -61,6 +61,9 @@ func imageRoutes(api rpc.API) []route {
 		call("image.cachePrune", "PruneImageCache", "Remove blobs that no pull uses", api.PruneImageCache),
 		long("image.cacheVerify", "VerifyImageCache", "Remove blobs that are damaged", noParamsLong(api.VerifyImageCache)),
 
+		long("image.build", "BuildImage", "Make an image of what a script makes of another", api.BuildImage),
+		stream("image.log", "ImageLog", "What the build of an image has said", api.ImageLog),
+		call("image.packages", "ImagePackages", "The packages that are installed in an image", api.ImagePackages),
 		long("image.register", "RegisterImage", "Make an image of a root filesystem that stays where it is", api.RegisterImage),
 		long("image.promote", "PromoteImage", "Make a registered image a managed one", api.PromoteImage),
 		long("image.tag", "TagImage", "Give an image a second name", api.TagImage),
