@@ -84,10 +84,7 @@ func canBuild() bool {
 func (h *home) buildKernel() error {
 	ctx, cancel := h.call()
 	defer cancel()
-	tree := filepath.Join(h.dir, "tree")
-	if err := os.MkdirAll(tree, 0o700); err != nil {
-		return err
-	}
+	tree := h.t.TempDir()
 	for name, text := range map[string]string{
 		"Kconfig":  "",
 		"Makefile": "allnoconfig:\n\t@cp $(KCONFIG_ALLCONFIG) $(O)/.config\nvmlinux:\n\t@cp " + h.kernel + " $(O)/vmlinux\n",
