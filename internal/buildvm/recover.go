@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -20,8 +19,11 @@ import (
 // and removes what they left. It comes before the images' own recovery, which
 // takes their disks away.
 func (s *Service) Recover(ctx context.Context) error {
+	if err := os.MkdirAll(s.cfg.RunDir, 0o700); err != nil {
+		return fmt.Errorf("making the directory of builds' VMs: %w", err)
+	}
 	entries, err := os.ReadDir(s.cfg.RunDir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return fmt.Errorf("listing the VMs of builds: %w", err)
 	}
 	var failed []error
