@@ -1,5 +1,6 @@
 // Command banger-agent is /init of a guest's initramfs. As "banger-agent
-// probe" it tells, inside of a guest made for that, what the kernel can do.
+// probe" it tells, inside of a guest made for that, what the kernel can do, and
+// the kernel of a guest runs it to have a module loaded.
 package main
 
 import (
@@ -22,6 +23,12 @@ var (
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == "probe" {
 		if err := json.NewEncoder(os.Stdout).Encode(probe.All()); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
+	if name, ok := agent.ModuleRequest(os.Args); ok {
+		if err := agent.LoadOnRequest(name); err != nil {
 			os.Exit(1)
 		}
 		return

@@ -13,9 +13,10 @@ func newVMCommitCommand(a *app) *cobra.Command {
 	var push bool
 	cmd := &cobra.Command{
 		Use:   "commit [flags] VM NAME|REF",
-		Short: "make an image of the root disk of a stopped VM",
+		Short: "make an image of the root disk of a stopped or paused VM",
 		Long: "Makes an image of what a stopped VM has on its root disk. The image is that of the VM with\n" +
-			"one more layer, which holds what has changed. Given a reference of a registry, the image\n" +
+			"one more layer, which holds what has changed. Of a paused VM it has what a power cut would\n" +
+			"leave: run sync in the guest before. Given a reference of a registry, the image\n" +
 			"has the name that a pull would give it; --push writes it there.",
 		Example: "  banger stop web && banger vm commit web web-configured\n" +
 			"  banger vm commit --push web registry.example/team/web:v2",

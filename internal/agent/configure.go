@@ -19,6 +19,8 @@ import (
 //	enter    it becomes /
 //	mounts   /run, /dev/pts, /dev/shm, ..., control groups
 //	disks    those beside the root
+//	modules  the kernel's, to be loaded when something asks for them; a guest
+//	         does without when that fails
 //	limit    of tasks, so that the agent always has some
 //	name     of the host
 //	network  loopback and the card
@@ -36,6 +38,7 @@ func (g *guest) configure(ctx context.Context, cfg wire.Config) error {
 		{"enter", "entering the root filesystem", enterRoot},
 		{"mounts", "mounting system directories", mountRest},
 		{"disks", "mounting disks", func() error { return g.mountDisks(ctx, cfg.Mounts) }},
+		{"modules", "offering modules", func() error { logError(offerModules(ctx, cfg.Modules)); return nil }},
 		{"limit", "limiting processes", g.limitProcesses},
 		{"name", "setting the host name", func() error { return unix.Sethostname([]byte(cfg.Hostname)) }},
 		{"network", "configuring the network", func() error { return configureNetwork(cfg.Network) }},

@@ -20,3 +20,6 @@ func NewAccount(uid, gid uint32, groups []uint32, name, home string) account {
 func (a account) UID() uint32  { return a.uid }
 func (a account) GID() uint32  { return a.gid }
 func (a account) Home() string { return a.home }
+
+// ModulesFor is what LoadOnRequest loads.
+var ModulesFor = modulesFor

@@ -16,7 +16,6 @@ import (
 	"banger/internal/agent"
 	"banger/internal/buildvm"
 	"banger/internal/model"
-	"banger/internal/vmm"
 	"banger/internal/vmm/vmmtest"
 )
 
@@ -39,7 +38,6 @@ type rig struct {
 	cfg  buildvm.Config
 	fake *vmmtest.Fake
 	spec buildvm.Spec
-	boot vmm.Spec // of the last VM
 }
 
 func newRig(t *testing.T) *rig {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"testing"
 
 	"banger/internal/ext4"
@@ -119,6 +120,23 @@ func TestRewind(t *testing.T) {
 	for _, before := range []int{1, 12} {
 		if !bytes.Equal(clean, image(before)) {
 			t.Errorf("%d bodies before the rewind change the image", before)
+		}
+	}
+}
+
+// A body that was packed and cut again is the same body, in a chunk or not.
+func TestPackedBodies(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{0, 1, 4096, 5000, 3 << 20} {
+		m := newImage(t)
+		node := m.reg(strings.Repeat("body", size/4+1)[:size])
+		packed := append(node.Body.AppendTo([]byte("before")), "after"...)
+		body, rest := ext4.CutBody(packed[len("before"):])
+		if string(rest) != "after" || body.Size() != int64(size) {
+			t.Errorf("%d bytes: %d of them, then %q", size, body.Size(), rest)
+		}
+		if !bytes.Equal(body.AppendTo([]byte("before")), packed[:len(packed)-len("after")]) {
+			t.Errorf("%d bytes: packed in another way the second time", size)
 		}
 	}
 }

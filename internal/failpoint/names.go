@@ -42,6 +42,8 @@ image.pull/resolved
 image.pull/rootfs
 image.pull/staged
 image.pull/unpacked
+image.push/loaded
+image.push/sent
 image.recover/removed
 image.recover/swept
 image.register/checked
@@ -50,6 +52,11 @@ image.tag/published
 image.tag/shared
 initramfs/built
 initramfs/locked
+kernel.build/compiled
+kernel.build/copied
+kernel.build/locked
+kernel.default/locked
+kernel.default/written
 kernel.delete/forgotten
 kernel.delete/locked
 kernel.delete/unused
@@ -62,7 +69,12 @@ kernel.pull/downloaded
 kernel.pull/locked
 kernel.pull/staged
 kernel.pull/unpacked
+kernel.push/compressed
+kernel.push/locked
+kernel.push/sent
 kernel.recover/swept
+kernel.test/locked
+kernel.test/prepared
 operation.recover/begun
 operation/begun
 operation/undoing

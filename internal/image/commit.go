@@ -136,9 +136,14 @@ func (c *commit) replay(ctx context.Context, rootfs string) error {
 }
 
 // step is what the history tells: nothing of the time of the commit, so that
-// two commits of one disk are the same image.
+// two commits of one disk are the same image. A VM that has only been paused
+// has not been stopped.
 func (c *commit) step() imagepush.Step {
-	return imagepush.Step{CreatedBy: "banger vm commit " + c.vm.Name, Created: c.vm.StoppedAt.UTC().Truncate(time.Second)}
+	when := c.vm.StoppedAt
+	if when.IsZero() {
+		when = c.vm.CreatedAt
+	}
+	return imagepush.Step{CreatedBy: "banger vm commit " + c.vm.Name, Created: when.UTC().Truncate(time.Second)}
 }
 
 func (c *commit) finish(ctx context.Context, staging imagemgr.Staging) (model.Image, error) {

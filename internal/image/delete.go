@@ -28,6 +28,10 @@ func (s *Service) DeleteImage(ctx context.Context, p rpc.NameParams) (model.Imag
 	if err != nil {
 		return img, err
 	}
+	if !model.NamesExactly(p.Name, img.Name, img.ID) {
+		return img, model.Errorf(model.CodeNotFound, "there is no image %q", p.Name).
+			WithHint("if you mean %s: what is deleted is named by the whole name or six characters of the id", img.Name)
+	}
 	unlock, err := s.cfg.Operations.Lock(ctx, LockKey(img.ID))
 	if err != nil {
 		return img, err

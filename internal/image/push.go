@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"banger/internal/failpoint"
 	"banger/internal/imagepush"
 	"banger/internal/imagetree"
 	"banger/internal/model"
@@ -33,9 +34,15 @@ func (s *Service) PushImage(ctx context.Context, p rpc.ImagePushParams, report m
 				return model.PushedImage{}, err
 			}
 			defer img.Close()
+			if err := failpoint.Hit(ctx, "image.push/loaded"); err != nil {
+				return model.PushedImage{}, err
+			}
 			op.Stage("send")
 			if err := s.cfg.Registry.Push(ctx, tag, img, op.Report); err != nil {
 				return model.PushedImage{}, model.Errorf(model.CodeOf(err), "pushing image %q: %w", row.Name, err)
+			}
+			if err := failpoint.Hit(ctx, "image.push/sent"); err != nil {
+				return model.PushedImage{}, err
 			}
 			pushed := model.PushedImage{Name: row.Name, Ref: tag.Context().Name() + "@" + img.Digest, Digest: img.Digest, Layers: img.Layers()}
 			for i := range pushed.Layers {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -57,7 +58,7 @@ var bombs = []bomb{
 		records := pax("GNU.sparse.major", "1") + pax("GNU.sparse.minor", "0") + pax("GNU.sparse.realsize", "1")
 		header := block("s", '0', map[int]string{fieldSize: octal(1<<30, 12)}, "")
 		return append(gzipped(t, append(append(paxBlock(records), header...), "20000000\n"...)), repeatedGzip(t, bytes.Repeat([]byte("0\n"), 1<<20), 20)...)
-	}, []string{"sparse map too long"}, model.CodeIntegrity, false},
+	}, []string{"map of a sparse file is too long", "at most 1048576"}, model.CodeLimit, false},
 	{"attributes of many files", func(t *testing.T) []byte {
 		m := xattr(file("f", ""), map[string]string{"SCHILY.xattr.user.x": strings.Repeat("x", 60<<10)})
 		return gzipped(t, archive(t, repeated(m, 400)...))
@@ -68,7 +69,7 @@ var bombs = []bomb{
 	{"an extended header of a gigabyte", func(t *testing.T) []byte {
 		header := block("x", 'x', map[int]string{fieldSize: octal(1<<30, 12)}, "")
 		return append(gzipped(t, header), repeatedGzip(t, bytes.Repeat([]byte("9"), 64<<20), 16)...)
-	}, []string{"too long"}, model.CodeIntegrity, false},
+	}, []string{"extended header is too long", "at most 1048576"}, model.CodeLimit, false},
 	{"a window of two gigabytes", func(t *testing.T) []byte {
 		// RFC 8878, 3.1.1.1: no content size, no checksum, window descriptor 0xA8 (2 GiB).
 		return []byte("\x28\xb5\x2f\xfd\x00\xa8\x01\x00\x00")
@@ -94,7 +95,30 @@ func TestBombs(t *testing.T) {
 				id = fmt.Sprintf("sha256:%x", sha256.Sum256(unpackedBytes(layer)))
 			}
 			config := object{"os": "linux", "architecture": "amd64", "rootfs": object{"type": "layers", "diff_ids": []string{id}}}
-			bombed(t, reg.put(t, marshal(t, config), layer), b.code, b.says)
+			bombed(t, reg.put(t, marshal(t, config), layer), bombLimits(), b.code, b.says)
+		})
+	}
+}
+
+// TestBombsAtDefaults reaches the limits that TestBombs lowers as they are set
+// when nobody sets them.
+func TestBombsAtDefaults(t *testing.T) {
+	t.Parallel()
+	for _, b := range []bomb{
+		{"a file as large as a header can say", func(t *testing.T) []byte {
+			return gzipped(t, block("zeros", '0', map[int]string{fieldSize: base256(math.MaxInt64, 12)}, ""))
+		}, []string{"image.output_bytes = 68719476736"}, model.CodeLimit, false},
+		{"a file one byte above the limit", func(t *testing.T) []byte {
+			return gzipped(t, block("zeros", '0', map[int]string{fieldSize: base256(64<<30+1, 12)}, ""))
+		}, []string{"image.output_bytes = 68719476736"}, model.CodeLimit, false},
+		{"ten million files", func(t *testing.T) []byte {
+			return repeatedGzip(t, bytes.Repeat(block("f", '0', nil, ""), 50_000), 200)
+		}, []string{"image.metadata_bytes = 167772160"}, model.CodeLimit, false},
+	} {
+		t.Run(b.name, func(t *testing.T) {
+			reg := newTestRegistry(t)
+			config := object{"os": "linux", "architecture": "amd64", "rootfs": object{"type": "layers", "diff_ids": []string{zeroDigest}}}
+			bombed(t, reg.put(t, marshal(t, config), b.layer(t)), imagepull.DefaultLimits(), b.code, b.says)
 		})
 	}
 }
@@ -108,11 +132,11 @@ func TestBombsOfDocuments(t *testing.T) {
 	}
 	t.Run("configuration", func(t *testing.T) {
 		large := append(config(1), bytes.Repeat([]byte(" "), 100<<20)...)
-		bombed(t, newTestRegistry(t).put(t, large, []byte("x")), model.CodeLimit, []string{"image.config_bytes = 8388608"})
+		bombed(t, newTestRegistry(t).put(t, large, []byte("x")), bombLimits(), model.CodeLimit, []string{"image.config_bytes = 8388608"})
 	})
 	t.Run("layers", func(t *testing.T) {
 		layers := make([][]byte, 513)
-		bombed(t, newTestRegistry(t).put(t, config(513), layers...), model.CodeLimit, []string{"512"})
+		bombed(t, newTestRegistry(t).put(t, config(513), layers...), bombLimits(), model.CodeLimit, []string{"512"})
 	})
 	t.Run("manifest", func(t *testing.T) {
 		reg := newTestRegistry(t)
@@ -129,14 +153,14 @@ func TestBombsOfDocuments(t *testing.T) {
 			}
 			return true
 		})
-		bombed(t, ref, model.CodeLimit, []string{"image.manifest_bytes = 4194304"})
+		bombed(t, ref, bombLimits(), model.CodeLimit, []string{"image.manifest_bytes = 4194304"})
 	})
 }
 
 // bombed pulls ref and wants it refused without a trace.
-func bombed(t *testing.T, ref string, code model.Code, says []string) {
+func bombed(t *testing.T, ref string, limits imagepull.Limits, code model.Code, says []string) {
 	t.Helper()
-	r := newRig(t, func(c *imagepull.Config) { c.Limits = bombLimits() })
+	r := newRig(t, func(c *imagepull.Config) { c.Limits = limits })
 	_, _, err := r.pull(t.Context(), t, ref)
 	if model.CodeOf(err) != code {
 		t.Errorf("error %v (%s), want %s", err, model.CodeOf(err), code)

@@ -136,14 +136,13 @@ func ext4Error(err error) error {
 // flatten merges layers, lowest first, and empties them.
 func (p *Puller) flatten(ctx context.Context, layers []unpacked) (*ext4.Node, error) {
 	t := newTree(p.limits)
-	for i, l := range layers {
+	for i := range layers {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if err := t.apply(l.entries); err != nil {
+		if err := t.apply(&layers[i]); err != nil {
 			return nil, model.Errorf(model.CodeOf(err), "merging layer %d of %d: %w", i+1, len(layers), err)
 		}
-		layers[i].entries = nil // the tree has taken over what they hold
 	}
 	return t.root, nil
 }

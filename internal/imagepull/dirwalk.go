@@ -36,7 +36,8 @@ func archiveDir(ctx context.Context, dir string, w io.Writer, skipped *skips) er
 	root, err := os.OpenRoot(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return model.Errorf(model.CodeNotFound, "%s does not exist", dir)
+		return model.Errorf(model.CodeNotFound, "%s does not exist", dir).
+			WithHint("check the path: it is one of the daemon's host")
 	case err != nil:
 		return model.Errorf(model.CodeInvalid, "opening: %w", err)
 	}

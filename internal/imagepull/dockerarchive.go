@@ -78,7 +78,7 @@ func (s *dockerArchive) tagged(images []savedImage) (*savedImage, error) {
 	}
 	if s.tag != "" {
 		return nil, model.Errorf(model.CodeNotFound, "%s has no image %q", s, s.tag).
-			WithHint("it has %q", model.Nearest(s.tag, tags))
+			WithHint("%s", tagHint(s.tag, tags))
 	}
 	e := model.Errorf(model.CodeInvalid, "%s holds %d images: name one", s, len(images))
 	if len(tags) > 0 {

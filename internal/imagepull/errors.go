@@ -3,9 +3,11 @@ package imagepull
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,6 +33,24 @@ func (e *statusError) Error() string {
 		msg += ": " + model.Printable(e.text)
 	}
 	return msg
+}
+
+// registryText is what the body of an error says to people: the messages of
+// its list, else all of it (distribution-spec, "Error Codes").
+func registryText(body []byte) string {
+	var told struct {
+		Errors []struct{ Message string }
+	}
+	if json.Unmarshal(body, &told) != nil {
+		return strings.TrimSpace(string(body))
+	}
+	var messages []string
+	for _, e := range told.Errors {
+		if e.Message != "" && !slices.Contains(messages, e.Message) {
+			messages = append(messages, e.Message)
+		}
+	}
+	return strings.Join(messages, "; ")
 }
 
 // statusOf returns the HTTP status that err is about, or 0.
@@ -118,6 +138,18 @@ func withSuggestions(err error, ref Ref) error {
 		return e.WithHint("check the name and the tag; known without a registry: %s", strings.Join(known, ", "))
 	}
 	return e.WithHint("did you mean %s?", strings.Join(near, " or "))
+}
+
+// tagHint says what to ask for in place of a tag that is not there.
+func tagHint(tag string, tags []string) string {
+	tags = slices.DeleteFunc(slices.Clone(tags), func(s string) bool { return s == "" })
+	if len(tags) == 0 {
+		return "nothing there has a tag: leave it out"
+	}
+	if near := model.Nearest(tag, tags); len(near) > 0 {
+		tags = near
+	}
+	return fmt.Sprintf("it has %q", tags[:min(len(tags), 10)])
 }
 
 // contextReader fails when ctx has ended.

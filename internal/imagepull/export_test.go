@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"iter"
 
 	"banger/internal/ext4"
 	"banger/internal/model"
@@ -31,6 +32,20 @@ func (c *Contents) WriteBody(r io.Reader, size int64) (ext4.Body, error) {
 	return body, err
 }
 
+// bind notes which file has which content as members go by.
+func (c *Contents) bind(members iter.Seq[*entry]) iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		for e := range members {
+			if e.node != nil && e.node.Body.Size() > 0 {
+				c.of[e.node], c.inOrder = c.inOrder[0], c.inOrder[1:]
+			}
+			if !yield(e) {
+				return
+			}
+		}
+	}
+}
+
 // Of returns the content of a file.
 func (c *Contents) Of(n *ext4.Node) []byte { return c.of[n] }
 
@@ -48,12 +63,10 @@ func FlattenArchives(ctx context.Context, limits Limits, report model.Report, ar
 		if err != nil {
 			return nil, nil, err
 		}
-		for _, e := range l.entries {
-			if e.node != nil && e.node.Body.Size() > 0 {
-				contents.of[e.node], contents.inOrder = contents.inOrder[0], contents.inOrder[1:]
-			}
+		if err := tree.hideAll(&l); err != nil {
+			return nil, nil, err
 		}
-		if err := tree.apply(l.entries); err != nil {
+		if err := tree.putAll(contents.bind(l.members.take())); err != nil {
 			return nil, nil, err
 		}
 	}

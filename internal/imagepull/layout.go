@@ -108,7 +108,7 @@ func (s *layoutSource) tagged(manifests []descriptor) (descriptor, error) {
 			WithHint("for example %s:%s:%s", s.kind, s.place(), model.Printable(tags[0]))
 	}
 	return descriptor{}, model.Errorf(model.CodeNotFound, "%s has no tag %q", s, s.tag).
-		WithHint("it has %q", model.Nearest(s.tag, tags))
+		WithHint("%s", tagHint(s.tag, tags))
 }
 
 func (s *layoutSource) manifest(_ context.Context, d descriptor) ([]byte, error) {
@@ -160,7 +160,12 @@ type dirFiles string
 func (d dirFiles) String() string { return string(d) }
 
 func (d dirFiles) open(name string) (io.ReadCloser, error) {
-	return openFile(filepath.Join(string(d), filepath.FromSlash(name)))
+	f, err := openFile(filepath.Join(string(d), filepath.FromSlash(name)))
+	if errors.Is(err, unix.ENOTDIR) {
+		return nil, model.Errorf(model.CodeInvalid, "%s is not a directory", d).
+			WithHint("an image in a file is archive:%s", d)
+	}
+	return f, err
 }
 
 // openFile opens a regular file of the user's; a FIFO does not stop it.
@@ -168,7 +173,8 @@ func openFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, model.Errorf(model.CodeNotFound, "%s does not exist", path)
+		return nil, model.Errorf(model.CodeNotFound, "%s does not exist", path).
+			WithHint("check the path: it is one of the daemon's host")
 	case err != nil:
 		return nil, model.Errorf(model.CodeInvalid, "opening: %w", err)
 	}

@@ -280,8 +280,15 @@ func TestLayoutTags(t *testing.T) {
 	if _, _, err := r.pull(context.Background(), t, "oci:"+l.dir+":v3"); model.CodeOf(err) != model.CodeNotFound || !strings.Contains(model.HintOf(err), "v2") {
 		t.Errorf("unknown tag: %v, hint %q", err, model.HintOf(err))
 	}
-	if _, _, err := r.pull(context.Background(), t, "oci:"+l.dir+"/nowhere"); model.CodeOf(err) != model.CodeNotFound {
-		t.Errorf("no layout: %v", err)
+	if _, _, err := r.pull(context.Background(), t, "oci:"+l.dir+"/nowhere"); model.CodeOf(err) != model.CodeNotFound || !strings.Contains(model.HintOf(err), "path") {
+		t.Errorf("no layout: %v, hint %q", err, model.HintOf(err))
+	}
+	if _, _, err := r.pull(context.Background(), t, "oci:"+l.dir+"/index.json"); model.CodeOf(err) != model.CodeInvalid || !strings.Contains(model.HintOf(err), "archive:") {
+		t.Errorf("a file: %v, hint %q", err, model.HintOf(err))
+	}
+	l.index(l.json(ociManifest, l.image("amd64")))
+	if _, _, err := r.pull(context.Background(), t, "oci:"+l.dir+":v3"); model.CodeOf(err) != model.CodeNotFound || !strings.Contains(model.HintOf(err), "leave it out") {
+		t.Errorf("a tag where there is none: %v, hint %q", err, model.HintOf(err))
 	}
 }
 

@@ -1,6 +1,8 @@
 package imagepull
 
 import (
+	"archive/tar"
+	"errors"
 	"time"
 
 	"banger/internal/model"
@@ -45,6 +47,26 @@ func DefaultLimits() Limits {
 func limitError(setting string, limit any, format string, args ...any) *model.Error {
 	return model.Errorf(model.CodeLimit, format+" (limit image.%s = %v)", append(args, setting, limit)...).
 		WithHint("if the image is trusted, raise image.%s in config.toml: banger config show", setting)
+}
+
+// maxSpecialBytes is what the archive reader takes of an extended header, of a
+// long name and of the map of a sparse file (archive/tar, maxSpecialFileSize).
+const maxSpecialBytes = 1 << 20
+
+// memberError tells which of the archive reader's own limits was reached, if
+// it was one.
+func memberError(err error) error {
+	what := ""
+	switch {
+	case errors.Is(err, tar.ErrFieldTooLong):
+		what = "extended header"
+	case err.Error() == "archive/tar: sparse map too long": // the reader has no name for it
+		what = "map of a sparse file"
+	default:
+		return err
+	}
+	return fixedLimitError("bytes of one", maxSpecialBytes, "a member's %s is too long", what).
+		WithHint("no setting raises this limit: make the archive anew without it")
 }
 
 // fixedLimitError is limitError for a limit that is no setting.

@@ -175,7 +175,7 @@ func (run *attackRun) attack(i int, a attack, base []byte) {
 	}
 	run.build(fmt.Sprint(i, " above"), a, below, append([][]byte{base}, layers...))
 	run.build(fmt.Sprint(i, " layer"), a, "", layers)
-	if a.lower == nil {
+	if a.lower == nil && len(a.blob) > 0 {
 		run.build(fmt.Sprint(i, " archive"), a, "", layers)
 	}
 }

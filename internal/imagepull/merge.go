@@ -1,6 +1,7 @@
 package imagepull
 
 import (
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -17,24 +18,33 @@ import (
 //  2. its members are put in their order, the last of a name counts,
 //  3. hard links whose target came later are made.
 //
-// The entries are used up.
-func (t *tree) apply(entries []entry) error {
-	declares := declaredBy(entries)
-	for i := range entries {
-		if err := t.hide(&entries[i], declares); err != nil {
+// The members are used up.
+func (t *tree) apply(l *unpacked) error {
+	if err := t.hideAll(l); err != nil {
+		return err
+	}
+	return t.putAll(l.members.take())
+}
+
+func (t *tree) hideAll(l *unpacked) error {
+	declares := declaredBy(&l.members)
+	for i := range l.markers {
+		if err := t.hide(&l.markers[i], declares); err != nil {
 			return err
 		}
 	}
+	l.markers = nil
+	return nil
+}
+
+func (t *tree) putAll(members iter.Seq[*entry]) error {
 	var later []pendingLink
-	for i := range entries {
+	for e := range members {
 		var err error
-		switch e := &entries[i]; e.kind {
-		case put:
-			err = t.put(e)
-			*e = entry{} // so that a large layer is not held twice
-		case hardLink:
+		if e.kind == hardLink {
 			later, err = t.linkOrDefer(e, later)
-		case whiteout, opaque:
+		} else {
+			err = t.put(e)
 		}
 		if err != nil {
 			return err
@@ -45,15 +55,13 @@ func (t *tree) apply(entries []entry) error {
 
 // declaredBy returns a function that tells whether the layer has a member at
 // a path. The set is only made when it is asked for, which is seldom.
-func declaredBy(entries []entry) func(string) bool {
+func declaredBy(members *memberList) func(string) bool {
 	var paths map[string]bool
 	return func(p string) bool {
 		if paths == nil {
 			paths = map[string]bool{}
-			for i := range entries {
-				if k := entries[i].kind; k == put || k == hardLink {
-					paths[entries[i].path] = true
-				}
+			for e := range members.all() {
+				paths[e.path] = true
 			}
 		}
 		return paths[p]
@@ -63,23 +71,19 @@ func declaredBy(entries []entry) func(string) bool {
 // hide carries out a marker. It follows links of lower layers, but not one
 // that this layer replaces: what is behind it is not what the marker means.
 func (t *tree) hide(e *entry, declares func(string) bool) error {
-	switch e.kind {
-	case whiteout:
-		parent, base := splitPath(e.path)
-		dir, err := t.dir(parent, visit{stop: declares})
-		if dir != nil {
-			delete(dir.Children, base)
-		}
-		return err
-	case opaque:
+	if e.kind == opaque {
 		dir, err := t.dir(e.path, visit{stop: declares})
 		if dir != nil {
 			clear(dir.Children)
 		}
 		return err
-	case put, hardLink:
 	}
-	return nil
+	parent, base := splitPath(e.path)
+	dir, err := t.dir(parent, visit{stop: declares})
+	if dir != nil {
+		delete(dir.Children, base)
+	}
+	return err
 }
 
 // put lets a member stand at its path. A directory over a directory takes

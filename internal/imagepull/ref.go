@@ -197,6 +197,9 @@ func (r Ref) familiar() string {
 	}
 	repo := r.image.Context()
 	short := repo.RepositoryStr() + ":" + r.image.Identifier()
+	if d, ok := r.image.(name.Digest); ok {
+		short = repo.RepositoryStr() + "@" + d.DigestStr()
+	}
 	if repo.RegistryStr() != name.DefaultRegistry {
 		return repo.RegistryStr() + "/" + short
 	}

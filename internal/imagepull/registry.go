@@ -188,5 +188,5 @@ func (r *registry) get(ctx context.Context, path, accept string, offset int64) (
 	}
 	defer resp.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorText)) // what arrives is good enough
-	return nil, &statusError{status: resp.StatusCode, text: string(text), after: retryAfter(resp.Header)}
+	return nil, &statusError{status: resp.StatusCode, text: registryText(text), after: retryAfter(resp.Header)}
 }

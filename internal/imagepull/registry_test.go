@@ -2,6 +2,7 @@ package imagepull_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -169,4 +170,29 @@ func TestDigestFromTheCache(t *testing.T) {
 // blob returns where the cache keeps a blob.
 func (r *rig) blob(digest string) string {
 	return filepath.Join(r.dir, "oci", "blobs", strings.Replace(digest, ":", "/", 1))
+}
+
+// What a registry says is told without its JSON, and as it may be shown.
+func TestWordsOfRegistries(t *testing.T) {
+	t.Parallel()
+	for said, want := range map[string]string{
+		`{"errors":[{"code":"DENIED","message":"no such team"},{"message":"no such team"},{"message":"pay first"}]}`: "404 Not Found: no such team; pay first",
+		`{"errors":[{"message":"\u001b[2J"}]}`: `404 Not Found: \x1b[2J`,
+		"plain words\n":                        "404 Not Found: plain words",
+		`{"errors":null}`:                      "404 Not Found",
+	} {
+		reg := newTestRegistry(t)
+		reg.misbehave(func(w http.ResponseWriter, r *http.Request) bool {
+			if isManifest(r) {
+				w.WriteHeader(http.StatusNotFound)
+				_, _ = io.WriteString(w, said)
+			}
+			return isManifest(r)
+		})
+		ref := reg.host + "/team/app@" + zeroDigest
+		_, _, err := newRig(t, nil).pull(context.Background(), t, ref)
+		if model.CodeOf(err) != model.CodeNotFound || !strings.HasSuffix(err.Error(), want) || !strings.Contains(err.Error(), ref) {
+			t.Errorf("%s: %v, want %q and %s in it", said, err, want, ref)
+		}
+	}
 }

@@ -82,7 +82,7 @@ func TestStreams(t *testing.T) {
 		{"root filesystem", "-", root, imagepull.KindTar, "", ""},
 		{"root filesystem, gzip", "-", gzipped(t, root), imagepull.KindTar, "", ""},
 		{"root filesystem by its name", "tar:-", dockers, imagepull.KindTar, "", ""},
-		{"nothing", "-", nil, imagepull.KindTar, "", ""},
+		{"nothing", "-", nil, "", model.CodeInvalid, "standard input is empty"},
 
 		{"cut off", "-", dockers[:len(dockers)/2], "", model.CodeIntegrity, ""},
 		{"cut off, gzip", "-", gzipped(t, root)[:40], "", model.CodeIntegrity, ""},

@@ -20,6 +20,10 @@ func (s *tarSource) resolve(ctx context.Context, want Platform, _ model.Report) 
 	if err != nil {
 		return nil, err
 	}
+	if size == 0 {
+		return nil, model.Errorf(model.CodeInvalid, "%s is empty", s.src).
+			WithHint("look whether the command that writes it reports an error")
+	}
 	return &Image{
 		Key:     string(digest),
 		Source:  model.ImageSource{Kind: KindTar, Platform: want.String(), Layers: []string{string(digest)}},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"banger/internal/failpoint"
 	"banger/internal/kernelcat/apt"
 	"banger/internal/kernelcat/archive"
 	"banger/internal/kernelcat/kbuild"
@@ -92,6 +93,9 @@ func (s *Service) build(ctx context.Context, op *operation.Op, p rpc.KernelBuild
 		return model.Kernel{}, err
 	}
 	defer unlock()
+	if err := failpoint.Hit(ctx, "kernel.build/locked"); err != nil {
+		return model.Kernel{}, err
+	}
 	if err := s.refuseTaken(ctx, p.Name); err != nil {
 		return model.Kernel{}, err
 	}
@@ -99,6 +103,9 @@ func (s *Service) build(ctx context.Context, op *operation.Op, p rpc.KernelBuild
 	built, source, err := s.compile(ctx, op, p, dir, options)
 	if err != nil {
 		return model.Kernel{}, resumable(err, dir)
+	}
+	if err := failpoint.Hit(ctx, "kernel.build/compiled"); err != nil {
+		return model.Kernel{}, err
 	}
 	if err := s.removeFiles(p.Name); err != nil { // without a row they are a crash's
 		return model.Kernel{}, err
@@ -112,6 +119,9 @@ func (s *Service) build(ctx context.Context, op *operation.Op, p rpc.KernelBuild
 	info, err := st.copyParts(ctx, rpc.KernelImportParams{KernelPath: built.Vmlinux, ConfigPath: built.Config})
 	if err != nil {
 		return model.Kernel{}, resumable(err, dir)
+	}
+	if err := failpoint.Hit(ctx, "kernel.build/copied"); err != nil {
+		return model.Kernel{}, err
 	}
 	return s.finishBuild(ctx, op, st, info, model.Kernel{Name: p.Name, Flavour: p.Flavour, Source: "built from " + source}, dir)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
 
+	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/rpc"
 )
@@ -38,6 +39,9 @@ func (s *Service) DefaultKernel(ctx context.Context, p rpc.KernelDefaultParams) 
 		return model.Kernel{}, err
 	}
 	defer unlock()
+	if err := failpoint.Hit(ctx, "kernel.default/locked"); err != nil {
+		return model.Kernel{}, err
+	}
 	k, err := s.local(ctx, p.Name)
 	if model.CodeOf(err) == model.CodeNotFound && !errors.Is(err, errFilesGone) {
 		return model.Kernel{}, s.unknown(ctx, p.Name)
@@ -50,6 +54,9 @@ func (s *Service) DefaultKernel(ctx context.Context, p rpc.KernelDefaultParams) 
 		return model.Kernel{}, fmt.Errorf("choosing kernel %s as the default: %w", p.Name, err)
 	}
 	if err := syncDir(s.cfg.Paths.Kernels(), unix.Fsync); err != nil {
+		return model.Kernel{}, err
+	}
+	if err := failpoint.Hit(ctx, "kernel.default/written"); err != nil {
 		return model.Kernel{}, err
 	}
 	return s.marked(k), nil

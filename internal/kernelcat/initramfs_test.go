@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"banger/internal/ext4"
 	"banger/internal/kernelcat/kerneltest"
 	"banger/internal/model"
 	"banger/internal/rpc"
@@ -179,4 +180,44 @@ func TestInitramfsForPaths(t *testing.T) {
 	b.Modules, b.Initrd = "", filepath.Join(e.dir, "absent")
 	_, err = e.InitramfsFor(t.Context(), b)
 	wantCode(t, "absent initrd", err, model.CodeInvalid)
+}
+
+// TestModulesDisk: all modules of a kernel are on it, uncompressed, with their
+// index; it is made once, and not for a kernel without modules.
+func TestModulesDisk(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	k := e.pull(t, "")
+	disk, err := e.ModulesDisk(t.Context(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	fsys, err := ext4.Open(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, body := range kerneltest.Below(kerneltest.KernelFiles(k.Version), "./lib/modules/"+k.Version+"/") {
+		if filepath.Ext(path) != ".ko" {
+			continue
+		}
+		n, err := fsys.Lookup("/" + path)
+		if err != nil || n.Size != int64(len(body)) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if _, err := fsys.Lookup("/modules.dep"); err != nil {
+		t.Error(err)
+	}
+	if again, err := e.ModulesDisk(t.Context(), k); err != nil || again != disk {
+		t.Errorf("again: %s, %v", again, err)
+	}
+	k.Modules = false
+	if none, err := e.ModulesDisk(t.Context(), k); err != nil || none != "" {
+		t.Errorf("without modules: %q, %v", none, err)
+	}
 }

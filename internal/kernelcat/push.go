@@ -12,6 +12,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"banger/internal/failpoint"
 	"banger/internal/kernelcat/artifact"
 	"banger/internal/model"
 	"banger/internal/operation"
@@ -57,6 +58,9 @@ func (s *Service) push(ctx context.Context, op *operation.Op, name, ref string) 
 		return "", err
 	}
 	defer unlock()
+	if err := failpoint.Hit(ctx, "kernel.push/locked"); err != nil {
+		return "", err
+	}
 	k, err := s.local(ctx, name)
 	if err != nil {
 		return "", err
@@ -71,9 +75,16 @@ func (s *Service) push(ctx context.Context, op *operation.Op, name, ref string) 
 	if err != nil {
 		return "", fmt.Errorf("compressing kernel %s: %w", name, err)
 	}
+	if err := failpoint.Hit(ctx, "kernel.push/compressed"); err != nil {
+		return "", err
+	}
 	op.Stage("send")
 	info := artifact.Info{Name: k.Name, Version: k.Version, Arch: k.Arch, Distro: k.Distro, Flavour: k.Flavour, Has: k.Has}
-	return s.cfg.Artifacts.Push(ctx, ref, info, parts, func(text string) { op.Report(model.Progress{Note: text}) })
+	digest, err := s.cfg.Artifacts.Push(ctx, ref, info, parts, func(text string) { op.Report(model.Progress{Note: text}) })
+	if err != nil {
+		return "", err
+	}
+	return digest, failpoint.Hit(ctx, "kernel.push/sent")
 }
 
 // pushPrefix begins the names of directories below the cache in which kernels

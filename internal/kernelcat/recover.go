@@ -74,7 +74,8 @@ func (s *Service) sweepInitramfs() error {
 		if err != nil || !e.Type().IsRegular() {
 			continue
 		}
-		if !strings.HasSuffix(e.Name(), initramfsExt) || time.Since(info.ModTime()) > unusedInitramfs {
+		whole := strings.HasSuffix(e.Name(), initramfsExt) || strings.HasSuffix(e.Name(), modulesDiskExt)
+		if !whole || time.Since(info.ModTime()) > unusedInitramfs {
 			failed = append(failed, os.Remove(filepath.Join(dir, e.Name())))
 		}
 	}

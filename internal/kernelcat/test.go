@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"banger/internal/failpoint"
 	"banger/internal/kernelcat/kmod"
 	"banger/internal/model"
 	"banger/internal/operation"
@@ -54,6 +55,9 @@ func (s *Service) test(ctx context.Context, op *operation.Op, name string) (mode
 		return model.Kernel{}, err
 	}
 	defer unlock()
+	if err := failpoint.Hit(ctx, "kernel.test/locked"); err != nil {
+		return model.Kernel{}, err
+	}
 	k, err := s.local(ctx, name)
 	if err != nil {
 		return model.Kernel{}, err
@@ -70,6 +74,9 @@ func (s *Service) test(ctx context.Context, op *operation.Op, name string) (mode
 	defer os.RemoveAll(dir) // Recover removes what this cannot
 	modules, err := unpackModules(filepath.Join(k.Dir, model.ModulesDir), dir)
 	if err != nil {
+		return model.Kernel{}, err
+	}
+	if err := failpoint.Hit(ctx, "kernel.test/prepared"); err != nil {
 		return model.Kernel{}, err
 	}
 	op.Stage("boot")

@@ -5,6 +5,17 @@ import (
 	"strings"
 )
 
+// minIDPrefix is how much of an id stands for the whole where something is
+// destroyed: 24 bits, which a name that is gone hardly ever begins with.
+const minIDPrefix = 6
+
+// NamesExactly tells whether key is the name, the id, or so long a beginning
+// of the id that it means nothing else. Verbs that destroy want that: a
+// script whose object "db" is gone must not hit one with the id "db41...".
+func NamesExactly(key, name, id string) bool {
+	return key == name || len(key) >= minIDPrefix && strings.HasPrefix(id, key)
+}
+
 // Nearest returns at most three of names that look like a misspelling of
 // name, the best first: those within a third of its length in edits
 // (Levenshtein), and those that contain it.

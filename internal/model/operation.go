@@ -1,6 +1,9 @@
 package model
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // OperationState is how far a long call has come.
 type OperationState string
@@ -24,6 +27,20 @@ type Operation struct {
 	Error     *Error         `json:"error,omitempty"`
 	StartedAt time.Time      `json:"started_at"`
 	EndedAt   time.Time      `json:"ended_at,omitzero"`
+}
+
+// Interrupt ends an operation whose daemon went away under it, and says what
+// that means: the next daemon undoes or finishes what was begun before it
+// answers.
+func (op *Operation) Interrupt(at time.Time) {
+	op.State, op.EndedAt = OpInterrupted, at
+	noun, _, _ := strings.Cut(op.Kind, ".")
+	stage := "before its first stage"
+	if n := len(op.Stages); n > 0 {
+		stage = "in stage " + op.Stages[n-1].Name
+	}
+	op.Error = Errorf(CodeInternal, "the daemon ended under it, %s; the next daemon has undone or finished what was begun", stage).
+		WithHint("`banger %s list` shows what is there; if it is not what you want, run the command again", noun)
 }
 
 // Stage is one step of an operation.

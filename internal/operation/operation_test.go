@@ -61,7 +61,7 @@ func (m *memStore) InterruptOperations(_ context.Context, at time.Time) (int, er
 	n := 0
 	for i := range m.rows {
 		if m.rows[i].State == model.OpRunning {
-			m.rows[i].State, m.rows[i].EndedAt = model.OpInterrupted, at
+			m.rows[i].Interrupt(at)
 			n++
 		}
 	}
@@ -371,7 +371,7 @@ func TestRecoverMarksInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	rec, err := s.ShowOperation(t.Context(), rpc.IDParams{ID: "01"})
-	if err != nil || rec.State != model.OpInterrupted || rec.EndedAt.IsZero() {
+	if err != nil || rec.State != model.OpInterrupted || rec.EndedAt.IsZero() || model.HintOf(rec.Error) == "" {
 		t.Errorf("ShowOperation = %+v, %v", rec, err)
 	}
 }

@@ -83,6 +83,35 @@ func TestDecoyIsNotOpened(t *testing.T) {
 	open(t, decoy)
 }
 
+// TestNumberOfAThread: the number of a process that ended is a thread's now.
+func TestNumberOfAThread(t *testing.T) {
+	t.Parallel()
+	id, err := proc.Identify(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for _, thread := range threads {
+		number, err := strconv.Atoi(thread.Name())
+		if err != nil || number == id.PID {
+			continue
+		}
+		id := id
+		id.PID = number
+		if _, err := proc.Open(id); !errors.Is(err, proc.ErrGone) {
+			t.Errorf("thread %d: %v", number, err)
+		}
+		tried++
+	}
+	if tried == 0 {
+		t.Error("this process has one thread alone")
+	}
+}
+
 func TestIncompleteIdentityIsNotGone(t *testing.T) {
 	t.Parallel()
 	self, err := proc.Identify(os.Getpid())

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -34,7 +37,7 @@ func Open(id model.ProcessID) (*Process, error) {
 		return nil, fmt.Errorf("process %d of an earlier boot: %w", id.PID, ErrGone)
 	}
 	fd, err := unix.PidfdOpen(id.PID, unix.PIDFD_NONBLOCK)
-	if errors.Is(err, unix.ESRCH) {
+	if errors.Is(err, unix.ESRCH) || isOfThread(err, id.PID) {
 		return nil, fmt.Errorf("process %d: %w", id.PID, ErrGone)
 	}
 	if err != nil {
@@ -46,6 +49,25 @@ func Open(id model.ProcessID) (*Process, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// isOfThread tells from pidfd_open's error whether a thread of another process
+// has the number now: ENOENT says so (Linux 6.16, kernel/fork.c), EINVAL may
+// (before it, and for a flag that is not known).
+func isOfThread(err error, pid int) bool {
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return true
+	case !errors.Is(err, unix.EINVAL):
+		return false
+	}
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	_, after, found := strings.Cut(string(status), "\nTgid:")
+	leader, _, _ := strings.Cut(after, "\n")
+	return found && strings.TrimSpace(leader) != strconv.Itoa(pid)
 }
 
 // verify checks the identity after the descriptor was opened: the process of

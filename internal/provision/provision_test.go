@@ -161,3 +161,47 @@ func TestModulesCommand(t *testing.T) {
 		t.Errorf("without modules: %s, %v", out, err)
 	}
 }
+
+// TestToolsAreShell checks that what each tool runs is text of a shell, of one
+// version and with nothing left open.
+func TestToolsAreShell(t *testing.T) {
+	t.Parallel()
+	for _, tool := range provision.Tools() {
+		steps, err := provision.Plan(provision.Wishes{Tools: []string{tool.Name}})
+		if err != nil || len(steps) != 1 || steps[0].Own || steps[0].Name != "tool "+tool.Name {
+			t.Fatalf("%s: %+v, %v", tool.Name, steps, err)
+		}
+		cmd := exec.CommandContext(t.Context(), "/bin/sh", "-n")
+		cmd.Stdin = strings.NewReader(steps[0].Script)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %s, %v", tool.Name, out, err)
+		}
+		if pinned := provision.Pinned([]string{tool.Name}); pinned[0] != tool.Name+" "+tool.Version || tool.Version == "" {
+			t.Errorf("pinned %q", pinned)
+		}
+	}
+}
+
+// TestAnotherDownload lets a tool's download be something else.
+func TestAnotherDownload(t *testing.T) {
+	t.Parallel()
+	bin := t.TempDir()
+	curl := "#!/bin/sh\nwhile [ \"$1\" != -o ]; do shift; done\necho another >\"$2\"\n"
+	if err := os.WriteFile(filepath.Join(bin, "curl"), []byte(curl), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	steps, err := provision.Plan(provision.Wishes{Tools: []string{"mise"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	temp := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-e", "-c", steps[0].Script)
+	cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "TMPDIR=" + temp}
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "mise 2026.9.15 is not what it should be") {
+		t.Errorf("%s, %v", out, err)
+	}
+	if left, _ := os.ReadDir(temp); len(left) > 0 {
+		t.Errorf("left over: %v", left)
+	}
+}

@@ -51,7 +51,7 @@ func (s *Store) InterruptOperations(ctx context.Context, at time.Time) (int, err
 		}
 		count = len(running)
 		for _, op := range running {
-			op.State, op.EndedAt = model.OpInterrupted, at
+			op.Interrupt(at)
 			if err := saveOperation(ctx, tx, op); err != nil {
 				return err
 			}

@@ -10,9 +10,10 @@ import (
 	"banger/internal/rpc"
 )
 
-// CommitVM makes an image of the root disk of a VM.
+// CommitVM makes an image of the root disk of a VM. That of a paused VM is what
+// a power cut would leave: what its guest had not written yet is not in it.
 //
-//	1 guard   a VM that runs is refused; it cannot be started meanwhile
+//	1 guard   a VM that runs is refused; it is not started or resumed meanwhile
 //	2 commit  the image service copies the disk and makes the image
 func (s *Service) CommitVM(ctx context.Context, p rpc.VMCommitParams, report model.Report) (model.Image, error) {
 	return operation.Do(ctx, s.cfg.Ops, "vm.commit", p.Name, report, func(ctx context.Context, op *operation.Op) (model.Image, error) {
@@ -21,9 +22,11 @@ func (s *Service) CommitVM(ctx context.Context, p rpc.VMCommitParams, report mod
 			return model.Image{}, err
 		}
 		defer unlock()
-		if vm.State != model.VMStopped && vm.State != model.VMFailed || s.lookup(vm.ID) != nil { // 1
-			return model.Image{}, model.Errorf(model.CodeConflict, "VM %s is %s: its disk may change", vm.Name, vm.State).
-				WithHint("stop it first: banger stop %s", vm.Name)
+		if err := s.refuseChanging(vm); err != nil { // 1
+			return model.Image{}, err
+		}
+		if vm.State == model.VMPaused {
+			op.Report(model.Progress{Note: "the VM is paused: what its guest has not written to the disk yet is not in the image"})
 		}
 		if err := failpoint.Hit(ctx, "vm.commit/guarded"); err != nil {
 			return model.Image{}, err
@@ -37,4 +40,14 @@ func (s *Service) CommitVM(ctx context.Context, p rpc.VMCommitParams, report mod
 		}
 		return s.cfg.Images.CommitDisk(ctx, vm, p.Image, flatten, op.Report) // 2
 	})
+}
+
+// refuseChanging refuses a VM whose guest may write to its disk.
+func (s *Service) refuseChanging(vm model.VM) error {
+	off := (vm.State == model.VMStopped || vm.State == model.VMFailed) && s.lookup(vm.ID) == nil
+	if off || vm.State == model.VMPaused {
+		return nil
+	}
+	return model.Errorf(model.CodeConflict, "VM %s is %s: its disk may change", vm.Name, vm.State).
+		WithHint("stop it first, banger stop %s, or hold it still: banger pause %s", vm.Name, vm.Name)
 }

@@ -46,11 +46,14 @@ func (s *Service) find(ctx context.Context, name string) (model.VM, error) {
 	}
 }
 
-// findWhole returns the VM of a whole name, an id or a unique prefix of an id.
+// findWhole returns the VM of a whole name, an id or enough of an id.
 // It is for what cannot be taken back: a script that removes web twice must not
 // hit web2 the second time.
 func (s *Service) findWhole(ctx context.Context, name string) (model.VM, error) {
 	vm, err := s.cfg.Store.VM(ctx, name)
+	if err == nil && !model.NamesExactly(name, vm.Name, vm.ID) {
+		return model.VM{}, noVM(name, []string{vm.Name})
+	}
 	if model.CodeOf(err) != model.CodeNotFound {
 		return vm, err
 	}

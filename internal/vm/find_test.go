@@ -36,9 +36,11 @@ func TestBeginningsOfNames(t *testing.T) {
 			return err
 		},
 	} {
-		err := call(t.Context(), "web")
-		if model.CodeOf(err) != model.CodeNotFound || !strings.Contains(model.HintOf(err), "web2") {
-			t.Errorf("%s web: %v (%s)", verb, err, model.HintOf(err))
+		for _, name := range []string{"web", v.ID[:5]} {
+			err := call(t.Context(), name)
+			if model.CodeOf(err) != model.CodeNotFound || !strings.Contains(model.HintOf(err), "web2") {
+				t.Errorf("%s %s: %v (%s)", verb, name, err, model.HintOf(err))
+			}
 		}
 	}
 	if r.state("web2") != model.VMRunning {

@@ -122,6 +122,8 @@ type bootSet struct {
 	kernel string
 	initrd string
 	image  model.Image
+
+	modules string // disk with the kernel's modules; "": none
 }
 
 // planMachine turns a VM and what was found for it into what a driver needs.

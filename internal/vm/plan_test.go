@@ -83,7 +83,7 @@ func TestPlanMachineAndGuest(t *testing.T) {
 	}
 	planned := func(vm model.VM) Plan {
 		plan := Plan{
-			Machine: planMachine(vm, bootSet{"k", "/k/vmlinux", "/c/i.cpio", model.Image{Dir: "/s/images/1"}}, "/r/g"),
+			Machine: planMachine(vm, bootSet{"k", "/k/vmlinux", "/c/i.cpio", model.Image{Dir: "/s/images/1"}, ""}, "/r/g"),
 			Guest:   planGuest(vm),
 		}
 		if err := (hooks{rootHook(), networkHook()}).configure(vm, &plan); err != nil {

@@ -48,6 +48,9 @@ type Kernels interface {
 	Initramfs(ctx context.Context, k model.Kernel) (string, error)
 	// InitramfsFor is Initramfs for a kernel given by paths.
 	InitramfsFor(ctx context.Context, files model.BootFiles) (string, error)
+	// ModulesDisk returns the path of a disk with the modules of k; "" when it
+	// has none.
+	ModulesDisk(ctx context.Context, k model.Kernel) (string, error)
 }
 
 // Config is what a Service is made of.

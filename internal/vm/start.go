@@ -142,6 +142,9 @@ func (s *Service) boot(ctx context.Context, vm model.VM, driver picked, boot boo
 func (s *Service) planStart(vm model.VM, boot bootSet) (Plan, error) {
 	plan := Plan{Machine: planMachine(vm, boot, s.runDir(vm.Runtime.Generation)), Guest: planGuest(vm)}
 	err := s.hooks.configure(vm, &plan)
+	if boot.modules != "" { // last: the other disks have the names that they have without it
+		plan.Guest.Modules = plan.AddDisk(vmm.Disk{Path: boot.modules, Format: vmm.Raw, ReadOnly: true})
+	}
 	slices.SortStableFunc(plan.Guest.Mounts, func(a, b wire.Mount) int { return cmp.Compare(a.Path, b.Path) }) // outer ones first
 	return plan, err
 }
@@ -317,7 +320,7 @@ func (s *Service) bootSetFor(ctx context.Context, vm model.VM, report model.Repo
 	}
 	if vm.Spec.Kernel == "" && img.Boot.Kernel != "" {
 		initrd, err := s.cfg.Kernels.InitramfsFor(ctx, img.Boot)
-		return bootSet{"image " + img.Name, img.Boot.Kernel, initrd, img}, err
+		return bootSet{name: "image " + img.Name, kernel: img.Boot.Kernel, initrd: initrd, image: img}, err
 	}
 	name := vm.Spec.Kernel
 	if name == "" {
@@ -327,8 +330,12 @@ func (s *Service) bootSetFor(ctx context.Context, vm model.VM, report model.Repo
 	if err != nil {
 		return bootSet{}, err
 	}
-	initrd, err := s.cfg.Kernels.Initramfs(ctx, k)
-	return bootSet{k.Name, filepath.Join(k.Dir, model.VmlinuxFile), initrd, img}, err
+	boot := bootSet{name: k.Name, kernel: filepath.Join(k.Dir, model.VmlinuxFile), image: img}
+	if boot.initrd, err = s.cfg.Kernels.Initramfs(ctx, k); err != nil {
+		return bootSet{}, err
+	}
+	boot.modules, err = s.cfg.Kernels.ModulesDisk(ctx, k)
+	return boot, err
 }
 
 func (s *Service) runDir(generation string) string {

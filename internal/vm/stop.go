@@ -29,6 +29,11 @@ func (s *Service) StopVM(ctx context.Context, p rpc.VMStopParams, report model.R
 			return vm, err
 		}
 		defer unlock()
+		if vm.Spec.AutoRemove { // it is deleted then
+			if _, err := s.findWhole(ctx, p.Name); err != nil {
+				return vm, err
+			}
+		}
 		return s.stop(ctx, op, vm, graceOf(p))
 	})
 }

@@ -22,6 +22,10 @@ func (s *Service) DeleteVolume(ctx context.Context, p rpc.NameParams) (model.Vol
 		return v, err
 	}
 	defer unlock()
+	if !model.NamesExactly(p.Name, v.Name, v.ID) {
+		return v, model.Errorf(model.CodeNotFound, "there is no volume %q", p.Name).
+			WithHint("if you mean %s: what is deleted is named by the whole name or six characters of the id", v.Name)
+	}
 	if err := refuseUsed(v); err != nil { // 1
 		return v, err
 	}

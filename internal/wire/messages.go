@@ -48,6 +48,7 @@ type Config struct {
 	Root     RootFS   `json:"root"`
 	Mounts   []Mount  `json:"mounts,omitempty"`  // in this order
 	Network  *Network `json:"network,omitempty"` // nil: loopback only
+	Modules  string   `json:"modules,omitempty"` // device of the disk with the kernel's modules
 }
 
 // RootFS says which disk is the root and what to do with it.

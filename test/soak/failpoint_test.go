@@ -77,6 +77,11 @@ func (s scenario) has(point string) bool {
 	return slices.ContainsFunc(s.points, func(prefix string) bool { return strings.HasPrefix(point, prefix) })
 }
 
+// skipped are places that this host or this form of the test cannot get to.
+func skipped(point string) bool {
+	return online(point) && !shared.full || strings.HasPrefix(point, "kernel.build/") && !canBuild()
+}
+
 // online are the places behind a download from a mirror: the full form's.
 func online(point string) bool { return strings.HasPrefix(point, "kernel.pull/") }
 
@@ -86,10 +91,10 @@ func online(point string) bool { return strings.HasPrefix(point, "kernel.pull/")
 func TestKilledAtEachFailPoint(t *testing.T) {
 	h := newHome(t)
 	clean := h.traces()
-	all := slices.Concat(scenarios(), diskScenarios(), imageScenarios(), kernelPulls())
+	all := slices.Concat(scenarios(), diskScenarios(), imageScenarios(), kernelScenarios(), kernelPulls())
 	leaks, killed := 0, 0
 	for _, point := range failpoint.Names() {
-		if online(point) && !shared.full {
+		if skipped(point) {
 			continue
 		}
 		i := slices.IndexFunc(all, func(s scenario) bool { return s.has(point) })
@@ -141,8 +146,8 @@ func TestErrorAtEachFailPoint(t *testing.T) {
 	h := newHome(t)
 	clean := h.traces()
 	failed := 0
-	for _, s := range slices.Concat(scenarios(), diskScenarios(), imageScenarios()) {
-		points := slices.DeleteFunc(failpoint.Names(), func(p string) bool { return !s.has(p) || silent(p) })
+	for _, s := range slices.Concat(scenarios(), diskScenarios(), imageScenarios(), kernelScenarios()) {
+		points := slices.DeleteFunc(failpoint.Names(), func(p string) bool { return !s.has(p) || silent(p) || skipped(p) })
 		if len(points) == 0 || s.extra != "" {
 			continue
 		}

@@ -2,6 +2,7 @@ package soak
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,13 +27,13 @@ func TestGuestsOutliveTheDaemon(t *testing.T) {
 	}
 	h := newHome(t)
 	h.kill()
-	h.env = append(h.env, "PATH="+os.Getenv("PATH")) // the real QEMU
+	h.env = append(h.env, "PATH="+os.Getenv("PATH"), "BANGER_BOOT_TIMEOUT=3m") // the real QEMU, beside twenty others
 	h.boot("")
 	h.must(h.pullKernel())
 	guests, kills := shared.pick(2, 20), shared.pick(5, 20)
 	var pids []int
 	for i := range guests {
-		h.must(h.startCounting(fmt.Sprintf("g%d", i)))
+		h.must(h.startCounting(fmt.Sprintf("g%d", i), guests))
 		pids = append(pids, h.processOf(fmt.Sprintf("g%d", i)))
 	}
 	var slowest time.Duration
@@ -57,15 +58,16 @@ func TestGuestsOutliveTheDaemon(t *testing.T) {
 }
 
 // startCounting starts a VM whose guest writes a line with the next number to
-// its console twenty times a second.
-func (h *home) startCounting(name string) error {
-	ctx, cancel := h.call()
+// its console again and again: all guests together forty times a second, for
+// each line is a process, and emulated ones share the host's processors.
+func (h *home) startCounting(name string, guests int) error {
+	ctx, cancel := context.WithTimeout(h.t.Context(), 5*time.Minute)
 	defer cancel()
 	p := rpc.VMCreateParams{Image: "app", Name: name, MemoryMiB: 128, Start: true}
 	if _, err := h.CreateVM(ctx, p, model.Discard); err != nil {
 		return err
 	}
-	const count = "i=0; while true; do i=$((i+1)); echo count $i; sleep 0.05; done >/dev/console"
+	count := fmt.Sprintf("i=0; while true; do i=$((i+1)); echo count $i; sleep %.3f; done >/dev/console", float64(guests)/40)
 	_, err := h.ExecVM(ctx, rpc.VMExecParams{Name: name, Argv: []string{"/bin/sh", "-c", count}, Detach: true}, rpc.Stdio{}, model.Discard)
 	return err
 }

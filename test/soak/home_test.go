@@ -32,6 +32,8 @@ type home struct {
 	ended  chan struct{}     // closed when the daemon has ended
 	kernel string            // file that a kernel can be imported from
 	images map[string]string // references of images by name
+
+	registry string // host:port, once it is needed
 }
 
 // newHome makes a home with the image app and the kernel k, and without a

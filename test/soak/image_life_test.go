@@ -20,6 +20,7 @@ func imageScenarios() []scenario {
 			}
 			return h.registerImage()
 		}, act: (*home).promoteImage},
+		{points: []string{"image.push/"}, prepare: func(*home) error { return nil }, act: (*home).pushImage},
 		{points: []string{"image.tag/"}, prepare: pulled, act: (*home).tagImage},
 		{points: []string{"image.build/", "build.vm/"}, prepare: func(*home) error { return nil }, act: (*home).buildImage},
 		{points: []string{"build.vm.recover/"}, prepare: (*home).abandonBuild, act: (*home).buildImage},

@@ -189,3 +189,5 @@ func (c *catalog) Initramfs(context.Context, model.Kernel) (string, error) { ret
 func (c *catalog) InitramfsFor(context.Context, model.BootFiles) (string, error) {
 	return c.initrd, nil
 }
+
+func (c *catalog) ModulesDisk(context.Context, model.Kernel) (string, error) { return "", nil }

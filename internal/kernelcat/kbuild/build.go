@@ -39,9 +39,8 @@ type Request struct {
 
 // Result is what was built.
 type Result struct {
-	Vmlinux string   // path of the ELF kernel
-	Config  string   // path of its configuration
-	Dropped []string // options that were asked for and that this kernel does not have
+	Vmlinux string // path of the ELF kernel
+	Config  string // path of its configuration
 }
 
 // Build builds a kernel.
@@ -50,6 +49,7 @@ type Result struct {
 //	tools      what a build needs is installed                    -
 //	source     the archive unpacked, whole or not at all          src/
 //	configure  nothing but the options, and what they need        out/.config
+//	check      the kernel's own rules have left every option      -
 //	compile    make, at low priority                              out/vmlinux
 //
 // When it is ended at any step, the next call with the same Dir goes on there.
@@ -66,18 +66,14 @@ func Build(ctx context.Context, r Request, stage, note func(string)) (Result, er
 	}
 	stage("configure")
 	out := filepath.Join(r.Dir, "out")
-	lost, err := r.configure(ctx, src, out)
-	if err != nil {
+	if err := r.configure(ctx, src, out); err != nil {
 		return Result{}, err
-	}
-	if len(lost) > 0 {
-		note("this kernel does not have, or not so: " + strings.Join(lost, " "))
 	}
 	stage("compile")
 	if err := r.compile(ctx, src, out, note); err != nil {
 		return Result{}, err
 	}
-	return Result{Vmlinux: filepath.Join(out, "vmlinux"), Config: filepath.Join(out, ".config"), Dropped: lost}, nil
+	return Result{Vmlinux: filepath.Join(out, "vmlinux"), Config: filepath.Join(out, ".config")}, nil
 }
 
 func checkTools() error {
@@ -139,33 +135,36 @@ func checkTree(dir string) error {
 }
 
 // configure makes .config of the options, unless it is there of these already,
-// and returns those that the kernel does not have.
-func (r Request) configure(ctx context.Context, src, out string) ([]string, error) {
+// and refuses one that lacks any of them.
+func (r Request) configure(ctx context.Context, src, out string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
-		return nil, fmt.Errorf("making the build directory: %w", err)
+		return fmt.Errorf("making the build directory: %w", err)
 	}
 	asked, config := filepath.Join(out, "flavour.config"), filepath.Join(out, ".config")
 	before, err := os.ReadFile(asked)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading the build directory: %w", err)
+		return fmt.Errorf("reading the build directory: %w", err)
 	}
 	if _, err := os.Stat(config); err != nil || !bytes.Equal(before, r.Options) {
 		wanted := filepath.Join(out, "wanted.config")
 		if err := os.WriteFile(wanted, r.Options, 0o644); err != nil {
-			return nil, fmt.Errorf("writing the options: %w", err)
+			return fmt.Errorf("writing the options: %w", err)
 		}
 		if err := r.make(ctx, configTimeout, src, out, nil, "allnoconfig", "KCONFIG_ALLCONFIG="+wanted); err != nil {
-			return nil, failure(ctx, "configuring the kernel", err)
+			return failure(ctx, "configuring the kernel", err)
 		}
 		if err := renameio.WriteFile(asked, r.Options, 0o644); err != nil {
-			return nil, fmt.Errorf("writing the options: %w", err)
+			return fmt.Errorf("writing the options: %w", err)
 		}
 	}
 	got, err := os.ReadFile(config)
 	if err != nil {
-		return nil, fmt.Errorf("reading the configuration: %w", err)
+		return fmt.Errorf("reading the configuration: %w", err)
 	}
-	return dropped(r.Options, got), checkRequired(got)
+	if err := checkRequired(got); err != nil {
+		return err
+	}
+	return checkDropped(r.Options, got)
 }
 
 func (r Request) compile(ctx context.Context, src, out string, note func(string)) error {

@@ -41,6 +41,17 @@ func dropped(asked, got []byte) []string {
 	return names
 }
 
+// checkDropped refuses a configuration without what was asked for: a kernel of
+// a flavour has all that its name promises.
+func checkDropped(asked, got []byte) error {
+	lost := dropped(asked, got)
+	if len(lost) == 0 {
+		return nil
+	}
+	return model.Errorf(model.CodeInvalid, "the kernel's own rules take away what was asked for: %.500s", strings.Join(lost, " ")).
+		WithHint("give what they depend on as well, or do without: a --fragment FILE with %s=n", lost[0])
+}
+
 // checkRequired refuses a configuration that makes no guest's kernel.
 func checkRequired(config []byte) error {
 	is := parse(config)

@@ -14,6 +14,7 @@ const maxDepends = 256
 
 var (
 	nameRE    = regexp.MustCompile(`^[0-9A-Za-z_]{1,64}$`)
+	aliasRE   = regexp.MustCompile(`^[!-~]+$`) // one word: it is to stand in a line
 	releaseRE = regexp.MustCompile(`^[0-9A-Za-z._+~-]{1,64}$`)
 )
 
@@ -21,10 +22,17 @@ var (
 type Info struct {
 	Release string   // of the kernel that it was built for
 	Depends []string // names of modules to be loaded first
+	Aliases []string // patterns of what the kernel asks for when it wants this module
 }
 
+// maxAliases is how many aliases of a module count; real ones have some 2,000.
+const (
+	maxAliases    = 1 << 14
+	maxAliasBytes = 512
+)
+
 // ParseInfo reads the .modinfo section of the module in ko: NUL-terminated
-// key=value strings, of which vermagic and depends are used.
+// key=value strings, of which vermagic, depends and alias are used.
 func ParseInfo(ko []byte) (Info, error) {
 	f, err := elf.NewFile(bytes.NewReader(ko))
 	if err != nil {
@@ -50,6 +58,10 @@ func parseModinfo(section string) (Info, error) {
 			info.Release, _, _ = strings.Cut(value, " ")
 		case "depends":
 			info.Depends = splitDepends(value)
+		case "alias":
+			if aliasRE.MatchString(value) && len(value) <= maxAliasBytes && len(info.Aliases) < maxAliases {
+				info.Aliases = append(info.Aliases, value)
+			}
 		}
 	}
 	if !releaseRE.MatchString(info.Release) {

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"banger/internal/kernelcat/decompress"
@@ -137,4 +139,22 @@ func (t *Tree) readFile(path string) ([]byte, error) {
 		err = model.Errorf(model.CodeLimit, "more than %d bytes", maxModuleBytes)
 	}
 	return data, err
+}
+
+// Paths returns the files of all modules, sorted, as Read takes them.
+func (t *Tree) Paths() []string { return slices.Sorted(maps.Values(t.paths)) }
+
+// ReadList returns a file of the tree that is no module, such as
+// modules.builtin; fs.ErrNotExist when it is not there.
+func (t *Tree) ReadList(name string) ([]byte, error) {
+	f, err := t.root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxListBytes+1))
+	if err == nil && len(text) > maxListBytes {
+		err = model.Errorf(model.CodeLimit, "%s has more than %d bytes", name, maxListBytes)
+	}
+	return text, err
 }
