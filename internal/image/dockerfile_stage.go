@@ -212,6 +212,6 @@ func (d *dockerBuild) flatten(ctx context.Context, img *imagepush.Image, path st
 		return model.ImageSource{}, err
 	}
 	defer func() { _ = resolved.Close() }()
-	_, err = d.service.cfg.Puller.BuildExt4(ctx, resolved, path, imagepull.BuildOptions{}, model.Discard)
+	_, err = d.service.cfg.Puller.BuildExt4(ctx, resolved, path, imagepull.BuildOptions{Stage: func(string) {}}, model.Discard)
 	return resolved.Source, err
 }

@@ -98,7 +98,7 @@ func TestBuildDockerfile(t *testing.T) {
 	}
 	p.Name = "second"
 	second, err := b.BuildDockerfile(t.Context(), p, model.Discard)
-	if err != nil || second.Source.Build.Cached != 5 || second.Digest != img.Digest || second.Source.ManifestDigest != img.Source.ManifestDigest {
+	if err != nil || second.Source.Build.Cached != 6 || second.Digest != img.Digest || second.Source.ManifestDigest != img.Source.ManifestDigest {
 		t.Errorf("built under another name: %+v, %v", second.Source.Build, err)
 	}
 	changed(t, b, p)
@@ -112,7 +112,7 @@ func changed(t *testing.T, b *buildRig, p rpc.DockerfileBuildParams) {
 		t.Fatal(err)
 	}
 	img, err := b.BuildDockerfile(t.Context(), p, model.Discard)
-	if err != nil || img.Source.Build.Cached != 4 || readFrom(t, img, "/usr/lib/one") != "2" {
+	if err != nil || img.Source.Build.Cached != 5 || readFrom(t, img, "/usr/lib/one") != "2" {
 		t.Errorf("with a changed file: %+v, %v", img.Source.Build, err)
 	}
 }
