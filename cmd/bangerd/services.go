@@ -75,6 +75,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 	})
 	s.images = image.New(image.Config{
 		Dir:        paths.Images(),
+		Steps:      filepath.Join(paths.Cache, "build-steps"),
 		Store:      db,
 		Operations: s.operations,
 		Puller:     imagepull.New(pullConfig(set.config.Image, cache)),

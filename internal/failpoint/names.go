@@ -29,6 +29,13 @@ image.delete/forgotten
 image.delete/locked
 image.delete/retired
 image.delete/unused
+image.dockerfile/base
+image.dockerfile/made
+image.dockerfile/published
+image.dockerfile/ran
+image.dockerfile/rootfs
+image.dockerfile/staged
+image.dockerfile/step
 image.promote/copied
 image.promote/published
 image.pull/bootset

@@ -62,6 +62,7 @@ func newBuildRig(t *testing.T, members ...member) *buildRig {
 		t.Fatal(err)
 	}
 	b.rig = newRig(t, func(c *image.Config) {
+		c.Steps = t.TempDir()
 		c.Puller, c.Cache = imagepull.New(imagepull.Config{Cache: cache}), cache
 		c.Machines = buildvm.New(buildvm.Config{Driver: b.fake, Kernels: k, RunDir: b.runs, BootTimeout: 10 * time.Second})
 	})

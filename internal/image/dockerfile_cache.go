@@ -12,15 +12,13 @@ import (
 	"banger/internal/model"
 )
 
-// stepsDir holds what is known of steps: a file a step, of its key's name,
-// with the digest of the image that it made. The layers are in the cache of
-// pulls; when they leave it, the step is run again.
-const stepsDir = "steps"
-
 // maxSteps bounds how many steps are known.
 const maxSteps = 1 << 14
 
-func (s *Service) stepPath(key string) string { return filepath.Join(s.cfg.Dir, stepsDir, key) }
+// stepPath is the file of a step, of its key's name: the digest of the image
+// that it made. The layers are in the cache of pulls; when they leave it, the
+// step is run again.
+func (s *Service) stepPath(key string) string { return filepath.Join(s.cfg.Steps, key) }
 
 // lookupStep returns the image that a step made; nil when it is not known, or
 // not whole any more.
@@ -42,7 +40,7 @@ func (s *Service) lookupStep(key string) (*imagepush.Image, error) {
 
 // keepStep remembers which image a step made.
 func (s *Service) keepStep(key, digest string) error {
-	dir := filepath.Join(s.cfg.Dir, stepsDir)
+	dir := s.cfg.Steps
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -60,8 +58,8 @@ func (s *Service) keepStep(key, digest string) error {
 
 // forgetSteps forgets all steps: their layers go as the cache is pruned.
 func (s *Service) forgetSteps() error {
-	if err := os.RemoveAll(filepath.Join(s.cfg.Dir, stepsDir)); err != nil {
+	if err := os.RemoveAll(s.cfg.Steps); err != nil {
 		return model.Errorf(model.CodeInternal, "forgetting the steps of builds: %w", err)
 	}
-	return os.MkdirAll(filepath.Join(s.cfg.Dir, stepsDir), 0o700)
+	return os.MkdirAll(s.cfg.Steps, 0o700)
 }

@@ -60,6 +60,7 @@ type Kernels interface {
 // Config is what a Service is made of. Log, Now and Version have defaults.
 type Config struct {
 	Dir        string // holds one directory per image: model.Paths.Images
+	Steps      string // holds the cache of builds' steps, a file a step
 	Store      Store
 	Operations *operation.Service
 	Puller     Puller

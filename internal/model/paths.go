@@ -23,6 +23,7 @@ import (
 //	State/vms/<id>/                root*.ext4 or root*.qcow2, work.ext4, console.log
 //	State/volumes/<id>/            disk.ext4
 //	Cache/oci/                     verified blobs in OCI image layout
+//	Cache/build-steps/<key>        which image a step of a Dockerfile made; its layers are in oci
 //	Cache/initramfs/<key>.cpio     one for each kernel and agent
 //	Cache/kernel-build/<name>/     of a kernel that is being built; can be gone on with
 //	Cache/kernel-test/, test-*/    disk and modules of a test; swept at start

@@ -8,7 +8,8 @@ import (
 	"banger/internal/rpc"
 )
 
-// buildDockerfile builds two stages with a file and a RUN.
+// buildDockerfile builds two stages with a file and a RUN, all steps of which
+// are run each time.
 func (h *home) buildDockerfile() error {
 	dir := h.t.TempDir()
 	text := "FROM app AS one\nCOPY x /x\nRUN [\"/bin/sh\", \"-c\", \"echo a step\"]\nFROM scratch\nCOPY --from=one /x /bin/x\n"
@@ -19,6 +20,6 @@ func (h *home) buildDockerfile() error {
 	}
 	ctx, cancel := h.call()
 	defer cancel()
-	_, err := h.BuildDockerfile(ctx, rpc.DockerfileBuildParams{Name: "docked", Context: dir, Network: model.NetNone}, model.Discard)
+	_, err := h.BuildDockerfile(ctx, rpc.DockerfileBuildParams{Name: "docked", Context: dir, Network: model.NetNone, NoCache: true}, model.Discard)
 	return orThere(err, h, "docked")
 }
