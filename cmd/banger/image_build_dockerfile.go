@@ -54,13 +54,13 @@ func (opts *imageBuildOptions) dockerfileParams(a *app, dir string) (p rpc.Docke
 	switch {
 	case d.tag == "":
 		return p, usageError(path, "--tag is missing: the name of the image")
-	case opts.from != "" || opts.script != "" || opts.kernel != "" || len(opts.packages)+len(opts.with)+len(opts.hooks)+len(opts.env) > 0 || opts.size != 0:
+	case opts.from != "" || opts.script != "" || len(opts.packages)+len(opts.with)+len(opts.hooks)+len(opts.env) > 0 || opts.size != 0:
 		return p, usageError(path, "--from, --script and what belongs to them do not go with a Dockerfile")
 	case opts.memory%mib != 0 || opts.memory > maxMemory:
 		return p, usageError(path, "--memory %s: must be whole MiB, at most %s", opts.memory.String(), formatSize(maxMemory))
 	}
 	p = rpc.DockerfileBuildParams{
-		Name: d.tag, Target: d.target, NoCache: d.noCache, Network: opts.network, CPUs: opts.cpus, MemoryMiB: int(opts.memory / mib),
+		Name: d.tag, Target: d.target, NoCache: d.noCache, KernelRef: opts.kernel, Network: opts.network, CPUs: opts.cpus, MemoryMiB: int(opts.memory / mib),
 	}
 	if p.Context, err = filepath.Abs(dir); err != nil {
 		return p, err

@@ -69,6 +69,7 @@ type dockerBuild struct {
 	op      *operation.Op
 	context *buildcontext.Context
 	staging imagemgr.Staging
+	kernel  string // in place of the bases', or ""
 	log     *buildLog
 	id      string
 	stages  map[int]*dockerStage // that are done
@@ -150,6 +151,9 @@ func (d *dockerBuild) run(ctx context.Context) (_ model.Image, err error) {
 		return model.Image{}, err
 	}
 	defer d.release()
+	if d.kernel, err = d.service.resolveKernelInputs(ctx, kernelInputs{ref: d.params.KernelRef}, d.op.Report); err != nil {
+		return model.Image{}, err
+	}
 	last, err := d.runStages(ctx)
 	if err != nil {
 		return model.Image{}, err

@@ -36,6 +36,9 @@ func (d *dockerBuild) runStage(ctx context.Context, at int) (*dockerStage, error
 		return nil, model.Errorf(model.CodeOf(err), "Dockerfile line %d: %w", stage.From.Line, err)
 	}
 	d.stages[at] = st
+	if d.kernel != "" {
+		st.kernel, st.boot = d.kernel, model.BootFiles{}
+	}
 	for n, in := range stage.Instructions {
 		title := fmt.Sprintf("stage %d step %d/%d", at, n+1, len(stage.Instructions))
 		d.op.Stage(title)

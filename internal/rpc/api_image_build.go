@@ -53,6 +53,7 @@ type DockerfileBuildParams struct {
 	Dockerfile string            `json:"dockerfile,omitempty" maxLength:"4096" doc:"path below the context; default: Dockerfile"`
 	Target     string            `json:"target,omitempty" maxLength:"256" doc:"stage to stop at; default: the last"`
 	BuildArgs  []string          `json:"build_args,omitempty" maxItems:"1024" doc:"KEY=VALUE for ARG"`
+	KernelRef  string            `json:"kernel_ref,omitempty" maxLength:"63" doc:"kernel by catalog name, for the build and the image; default: the base's"`
 	NoCache    bool              `json:"no_cache,omitempty" doc:"run all steps again"`
 	Network    model.NetworkMode `json:"network,omitempty" enum:"none,user" doc:"what a RUN may reach; default: user"`
 	CPUs       int               `json:"cpus,omitempty" minimum:"0" maximum:"1024"`

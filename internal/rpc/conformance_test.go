@@ -284,7 +284,7 @@ func TestShutdownEndsCallsUnderWay(t *testing.T) {
 func imageBuildCalls() []apiCall {
 	name := rpc.NameParams{Name: "web"}
 	build := rpc.ImageBuildParams{Name: "w4", Base: "web", Script: "make\n", Hooks: []rpc.ImageBuildHook{{When: "after-script", Name: "h", Script: "x"}}, Network: "none"}
-	docker := rpc.DockerfileBuildParams{Name: "w5", Context: "/c", Dockerfile: "D", Target: "t", BuildArgs: []string{"A=1"}, NoCache: true, Network: "none"}
+	docker := rpc.DockerfileBuildParams{Name: "w5", Context: "/c", Dockerfile: "D", Target: "t", BuildArgs: []string{"A=1"}, NoCache: true, KernelRef: "k", Network: "none"}
 	return []apiCall{
 		{"BuildImage", build, func(ctx context.Context, a rpc.API, r model.Report) (any, error) { return a.BuildImage(ctx, build, r) }, fakeImage("w4"), true},
 		{"BuildDockerfile", docker, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {

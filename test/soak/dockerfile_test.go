@@ -20,6 +20,6 @@ func (h *home) buildDockerfile() error {
 	}
 	ctx, cancel := h.call()
 	defer cancel()
-	_, err := h.BuildDockerfile(ctx, rpc.DockerfileBuildParams{Name: "docked", Context: dir, Network: model.NetNone, NoCache: true}, model.Discard)
+	_, err := h.BuildDockerfile(ctx, rpc.DockerfileBuildParams{Name: "docked", KernelRef: "k", Context: dir, Network: model.NetNone, NoCache: true}, model.Discard)
 	return orThere(err, h, "docked")
 }
