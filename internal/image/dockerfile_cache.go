@@ -23,19 +23,29 @@ func (s *Service) stepPath(key string) string { return filepath.Join(s.cfg.Steps
 // lookupStep returns the image that a step made; nil when it is not known, or
 // not whole any more.
 func (s *Service) lookupStep(key string) (*imagepush.Image, error) {
-	text, err := os.ReadFile(s.stepPath(key))
-	if err != nil {
-		return nil, nil // not known, and what cannot be read will be written again
-	}
-	digest, err := imagepull.ParseDigest(strings.TrimSpace(string(text)))
-	if err != nil {
+	digest := s.knownStep(key)
+	if digest == "" {
 		return nil, nil
 	}
-	img, err := imagepush.Load(s.cfg.Cache, string(digest))
+	img, err := imagepush.Load(s.cfg.Cache, digest)
 	if err == nil && img == nil {
 		err = os.Remove(s.stepPath(key))
 	}
 	return img, err
+}
+
+// knownStep returns the digest that is remembered of a step, "" when there is
+// none; one that cannot be read will be written again.
+func (s *Service) knownStep(key string) string {
+	text, err := os.ReadFile(s.stepPath(key))
+	if err != nil {
+		return ""
+	}
+	digest, err := imagepull.ParseDigest(strings.TrimSpace(string(text)))
+	if err != nil {
+		return ""
+	}
+	return string(digest)
 }
 
 // keepStep remembers which image a step made.
