@@ -76,7 +76,6 @@ func (h *home) files() (found []string) {
 		switch {
 		case strings.HasPrefix(rel, "state/banger.db"), rel == "log", rel == "state/events.jsonl.1", strings.HasPrefix(rel, "cache/oci"), strings.HasPrefix(rel, "cache/build-steps"), rel == "cache/kvm.json":
 		case strings.HasPrefix(rel, "cache/apt") && !strings.HasSuffix(rel, ".deb"): // package lists, kept for the next pull
-		case strings.HasPrefix(rel, "cache/initramfs/") && strings.HasSuffix(rel, ".cpio"): // one per kernel and agent, kept
 		case d.IsDir() && (filepath.Base(path) == "vms" || filepath.Base(path) == "vm" || filepath.Base(path) == "volumes"):
 		case d.IsDir() && (rel == "cache/kernel-build" || rel == "cache/kernel-test" || rel == "run/test"):
 		case rel == "state/kernels/.default": // a choice that was made
