@@ -81,12 +81,17 @@ func runImageBuild(ctx context.Context, a *app, opts *imageBuildOptions, name st
 	if err != nil {
 		return err
 	}
+	return showBuilt(ctx, a, params, rpc.API.BuildImage)
+}
+
+// showBuilt builds an image, shows how that goes, and prints its name.
+func showBuilt[P any](ctx context.Context, a *app, params P, build func(rpc.API, context.Context, P, model.Report) (model.Image, error)) error {
 	api, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
 	bar := a.newProgress(true)
-	image, err := api.BuildImage(ctx, params, bar.report)
+	image, err := build(api, ctx, params, bar.report)
 	bar.finish()
 	if err != nil {
 		return err
@@ -98,11 +103,11 @@ func runImageBuild(ctx context.Context, a *app, opts *imageBuildOptions, name st
 // to.
 func (opts *imageBuildOptions) params(a *app, name string) (p rpc.ImageBuildParams, err error) {
 	const path = "banger image build"
-	switch {
-	case opts.from == "":
+	if opts.from == "" {
 		return p, usageError(path, "--from is missing: the image to build from")
-	case opts.memory%mib != 0 || opts.memory > maxMemory:
-		return p, usageError(path, "--memory %s: must be whole MiB, at most %s", opts.memory.String(), formatSize(maxMemory))
+	}
+	if err := checkMemory(path, opts.memory); err != nil {
+		return p, err
 	}
 	p = rpc.ImageBuildParams{
 		Name: name, Packages: opts.packages, Tools: opts.with, KernelRef: opts.kernel, SizeBytes: int64(opts.size),

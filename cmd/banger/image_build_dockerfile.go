@@ -35,17 +35,7 @@ func runImageBuildDockerfile(ctx context.Context, a *app, opts *imageBuildOption
 	if err != nil {
 		return err
 	}
-	api, err := a.connect(ctx)
-	if err != nil {
-		return err
-	}
-	bar := a.newProgress(true)
-	image, err := api.BuildDockerfile(ctx, params, bar.report)
-	bar.finish()
-	if err != nil {
-		return err
-	}
-	return showName(a, image, image.Name)
+	return showBuilt(ctx, a, params, rpc.API.BuildDockerfile)
 }
 
 func (opts *imageBuildOptions) dockerfileParams(a *app, dir string) (p rpc.DockerfileBuildParams, err error) {
@@ -56,8 +46,9 @@ func (opts *imageBuildOptions) dockerfileParams(a *app, dir string) (p rpc.Docke
 		return p, usageError(path, "--tag is missing: the name of the image")
 	case opts.from != "" || opts.script != "" || len(opts.packages)+len(opts.with)+len(opts.hooks)+len(opts.env) > 0 || opts.size != 0:
 		return p, usageError(path, "--from, --script and what belongs to them do not go with a Dockerfile")
-	case opts.memory%mib != 0 || opts.memory > maxMemory:
-		return p, usageError(path, "--memory %s: must be whole MiB, at most %s", opts.memory.String(), formatSize(maxMemory))
+	}
+	if err := checkMemory(path, opts.memory); err != nil {
+		return p, err
 	}
 	p = rpc.DockerfileBuildParams{
 		Name: d.tag, Target: d.target, NoCache: d.noCache, KernelRef: opts.kernel, Network: opts.network, CPUs: opts.cpus, MemoryMiB: int(opts.memory / mib),

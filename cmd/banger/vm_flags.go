@@ -112,15 +112,24 @@ func (f *vmFlags) params(a *app, cmd *cobra.Command, image string) (rpc.VMCreate
 	return p, err
 }
 
+// checkMemory refuses a --memory that no VM can have.
+func checkMemory(path string, memory sizeValue) error {
+	if memory%mib != 0 || memory > maxMemory {
+		return usageError(path, "--memory %s: must be whole MiB, at most %s", memory.String(), formatSize(maxMemory))
+	}
+	return nil
+}
+
 // check finds what the flags alone show to be wrong, before a daemon is asked.
 func (f *vmFlags) check(a *app, cmd *cobra.Command) error {
 	path := cmd.CommandPath()
 	if err := f.work.check(a, path); err != nil {
 		return err
 	}
+	if err := checkMemory(path, f.memory); err != nil {
+		return err
+	}
 	switch {
-	case f.memory%mib != 0 || f.memory > maxMemory:
-		return usageError(path, "--memory %s: must be whole MiB, at most %s", f.memory.String(), formatSize(maxMemory))
 	case f.entrypoint == "" && cmd.Flags().Changed("entrypoint"):
 		return usageError(path, "--entrypoint is empty: name the command to run instead")
 	case f.name == "" && cmd.Flags().Changed("name"):

@@ -69,8 +69,8 @@ func newVMSetCommand(a *app) *cobra.Command {
 func (o *setOptions) params(cmd *cobra.Command) (rpc.VMSetParams, error) {
 	p := rpc.VMSetParams{RemoveLabels: o.unlabel}
 	flags := cmd.Flags()
-	if o.memory%mib != 0 || o.memory > maxMemory {
-		return p, usageError(cmd.CommandPath(), "--memory %s: must be whole MiB, at most %s", o.memory.String(), formatSize(maxMemory))
+	if err := checkMemory(cmd.CommandPath(), o.memory); err != nil {
+		return p, err
 	}
 	if o.cpus > 0 {
 		p.CPUs = &o.cpus

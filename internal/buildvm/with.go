@@ -19,7 +19,6 @@ const (
 	shutdownGrace = 10 * time.Second // for processes that a step left behind
 	powerOffTime  = 20 * time.Second // beyond that, to sync and switch off
 	killTime      = 10 * time.Second
-	consoleCheck  = 10 * time.Second // between two looks at the console's length
 )
 
 // With boots spec, lets do work in the guest, and ends the VM.
@@ -148,18 +147,7 @@ func (m *machine) watch(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer close(m.gone)
 	defer cancel()
-	go func() {
-		tick := time.NewTicker(consoleCheck)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				_ = console.Trim(m.spec.Console, console.DefaultKeep) // best effort, as of every VM
-			}
-		}
-	}()
+	go console.KeepShort(ctx, m.spec.Console)
 	m.exit, _ = m.Wait(ctx)
 }
 

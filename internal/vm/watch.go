@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"os"
-	"time"
 
 	"banger/internal/failpoint"
 	"banger/internal/model"
 	"banger/internal/vmm"
 	"banger/internal/vmm/console"
 )
-
-// consoleCheck is how often a running guest's console is cut to what is kept.
-const consoleCheck = 10 * time.Second
 
 // watch waits for the end of a VM's process and cleans up after it:
 //
@@ -86,18 +82,7 @@ func (s *Service) forget(l *live) {
 func waitTrimming(ctx context.Context, m vmm.Machine, consolePath string) (vmm.Exit, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() {
-		tick := time.NewTicker(consoleCheck)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				_ = console.Trim(consolePath, console.DefaultKeep) // best effort: a full disk is reported by what needs it
-			}
-		}
-	}()
+	go console.KeepShort(ctx, consolePath)
 	return m.Wait(ctx)
 }
 

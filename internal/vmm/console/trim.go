@@ -1,10 +1,12 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,6 +33,24 @@ func Trim(file string, keep int64) error {
 		return fmt.Errorf("trimming %s: %w", file, err)
 	}
 	return nil
+}
+
+// keepCheck is how often KeepShort looks.
+const keepCheck = 10 * time.Second
+
+// KeepShort trims file to DefaultKeep now and then until ctx ends. It is best
+// effort: a full disk is reported by what needs it.
+func KeepShort(ctx context.Context, file string) {
+	tick := time.NewTicker(keepCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			_ = Trim(file, DefaultKeep)
+		}
+	}
 }
 
 func punch(f *os.File, keep int64) error {
