@@ -26,6 +26,7 @@ type vmFlags struct {
 	volumes      []string
 	kernel       string
 	driver       string
+	machine      model.MachineType
 	network      model.NetworkMode
 	pull         string
 	platform     string
@@ -48,6 +49,7 @@ func (f *vmFlags) add(a *app, cmd *cobra.Command) {
 	flags.StringArrayVarP(&f.volumes, "volume", "v", nil, "mount a volume: `NAME:/PATH[:ro]`")
 	flags.StringVar(&f.kernel, "kernel", "", "`KERNEL` to boot; default: the image's")
 	enumFlag(flags, &f.driver, "driver", "what runs the VM; default: the best that works here", "qemu", "firecracker")
+	enumFlag(flags, &f.machine, "machine", "machine that it boots on; default: what the kernel can", string(model.MachineMicroVM), string(model.MachineQ35))
 	enumFlag(flags, &f.network, "network", "what the VM may reach", string(model.NetNone), string(model.NetUser))
 	enumFlag(flags, &f.pull, "pull", "pull the image when it is not here, or never", "missing", "never")
 	flags.StringVar(&f.platform, "platform", "", "`OS/ARCH` of an image to pull")
@@ -61,6 +63,7 @@ func (f *vmFlags) add(a *app, cmd *cobra.Command) {
 func (f *vmFlags) complete(a *app, cmd *cobra.Command) {
 	for flag, complete := range map[string]cobra.CompletionFunc{
 		"driver":  words("qemu", "firecracker"),
+		"machine": words(string(model.MachineMicroVM), string(model.MachineQ35)),
 		"network": words(string(model.NetNone), string(model.NetUser)),
 		"pull":    words("missing", "never"),
 		"kernel": func(cmd *cobra.Command, _ []string, s string) ([]string, cobra.ShellCompDirective) {
@@ -89,6 +92,7 @@ func (f *vmFlags) params(a *app, cmd *cobra.Command, image string) (rpc.VMCreate
 		WorkBytes:  f.work.bytes(),
 		Kernel:     f.kernel,
 		Driver:     f.driver,
+		Machine:    f.machine,
 		Network:    f.network,
 		Hostname:   f.hostname,
 		WorkingDir: f.process.workdir,

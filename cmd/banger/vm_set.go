@@ -11,6 +11,9 @@ import (
 	"banger/internal/rpc"
 )
 
+// autoMachine leaves the machine to banger.
+const autoMachine = "auto"
+
 // setOptions are the flags of set.
 type setOptions struct {
 	targets  vmTargets
@@ -19,6 +22,7 @@ type setOptions struct {
 	disk     sizeValue
 	work     sizeValue
 	kernel   string
+	machine  model.MachineType
 	hostname string
 	labels   []string
 	unlabel  []string
@@ -48,6 +52,7 @@ func newVMSetCommand(a *app) *cobra.Command {
 	flags.Var(&opts.disk, "disk", "size of the root disk, such as 20G; disks never shrink")
 	flags.Var(&opts.work, "work", "size of the work disk")
 	flags.StringVar(&opts.kernel, "kernel", "", "`KERNEL` to boot; '' for the image's")
+	enumFlag(flags, &opts.machine, "machine", "machine that it boots on; auto: what the kernel can", string(model.MachineMicroVM), string(model.MachineQ35), autoMachine)
 	flags.StringVar(&opts.hostname, "hostname", "", "host `NAME` in the VM; '' for the VM's name")
 	flags.StringArrayVarP(&opts.labels, "label", "l", nil, "attach `KEY=VALUE`")
 	flags.StringArrayVar(&opts.unlabel, "unlabel", nil, "remove the label `KEY`")
@@ -87,6 +92,12 @@ func (o *setOptions) params(cmd *cobra.Command) (rpc.VMSetParams, error) {
 	}
 	if flags.Changed("kernel") {
 		p.Kernel = &o.kernel
+	}
+	if flags.Changed("machine") {
+		if o.machine == autoMachine {
+			o.machine = ""
+		}
+		p.Machine = &o.machine
 	}
 	if flags.Changed("hostname") {
 		p.Hostname = &o.hostname

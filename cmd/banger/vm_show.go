@@ -58,6 +58,7 @@ func vmFacts(vm model.VM) []fact {
 		{"network", string(spec.Network)},
 		{"hostname", spec.Hostname},
 		{"driver", strings.TrimSpace(firstOf(run.Driver, spec.Driver) + " " + run.Accel)},
+		{"machine", firstOf(string(run.Machine), string(spec.Machine))},
 		{"pid", positive(run.Process.PID)},
 		{"limits", run.Limits},
 		{"entrypoint", quoteArgs(spec.Config.Entrypoint)},

@@ -26,6 +26,7 @@ func planMachine(spec Spec, boot bootSet, generation, runDir string) vmm.Spec {
 		ID:         vmID(generation),
 		Generation: generation,
 		RunDir:     filepath.Join(runDir, generation),
+		Machine:    boot.machine,
 		Kernel:     boot.kernel,
 		Initrd:     boot.initrd,
 		CPUs:       spec.CPUs,

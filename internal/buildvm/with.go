@@ -56,19 +56,22 @@ func (s *Service) With(ctx context.Context, spec Spec, report model.Report, do f
 }
 
 // bootSet is what a guest boots.
-type bootSet struct{ kernel, initrd string }
+type bootSet struct {
+	kernel, initrd string
+	machine        model.MachineType
+}
 
 func (s *Service) findBoot(ctx context.Context, spec Spec, report model.Report) (bootSet, error) {
 	if spec.Boot.Kernel != "" {
 		initrd, err := s.cfg.Kernels.InitramfsFor(ctx, spec.Boot)
-		return bootSet{spec.Boot.Kernel, initrd}, err
+		return bootSet{kernel: spec.Boot.Kernel, initrd: initrd}, err
 	}
 	k, err := s.cfg.Kernels.EnsureKernel(ctx, spec.Kernel, report)
 	if err != nil {
 		return bootSet{}, err
 	}
 	initrd, err := s.cfg.Kernels.Initramfs(ctx, k)
-	return bootSet{filepath.Join(k.Dir, model.VmlinuxFile), initrd}, err
+	return bootSet{filepath.Join(k.Dir, model.VmlinuxFile), initrd, k.Machine()}, err
 }
 
 // machine is a VM whose process runs.

@@ -50,15 +50,15 @@ func New(cfg Config) *Tester {
 	return &Tester{cfg: cfg}
 }
 
-// Test boots the kernel with the initial file system and tries what it can
-// do. modules are files, loaded in this order before the trying. It is
+// Test boots the kernel with the initial file system on a machine and tries
+// what it can do. modules are files, loaded in this order before the trying. It is
 // CodeBoot, with the end of the console, when the guest does not come up.
 //
 //	disk     an ext4 file system with the probe and the modules
 //	boot     the driver starts the machine; the agent answers
 //	probe    the agent runs the probe on the disk
 //	end      the machine is killed; disk and sockets are removed
-func (t *Tester) Test(ctx context.Context, kernel, initramfs string, modules []string) (found model.KernelTest, err error) {
+func (t *Tester) Test(ctx context.Context, machine model.MachineType, kernel, initramfs string, modules []string) (found model.KernelTest, err error) {
 	generation := model.NewID()
 	dir, run := filepath.Join(t.cfg.Dir, generation), filepath.Join(t.cfg.RunDir, generation)
 	for _, d := range []string{dir, run} {
@@ -68,7 +68,7 @@ func (t *Tester) Test(ctx context.Context, kernel, initramfs string, modules []s
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir), os.RemoveAll(run)) }()
 	spec := vmm.Spec{
-		ID: vmID, Generation: generation, RunDir: run, Kernel: kernel, Initrd: initramfs,
+		ID: vmID, Generation: generation, RunDir: run, Machine: machine, Kernel: kernel, Initrd: initramfs,
 		CPUs: 1, MemoryMiB: memoryMiB, Network: model.NetNone, Console: filepath.Join(dir, model.ConsoleFile),
 		Disks: []vmm.Disk{{Path: filepath.Join(dir, "disk"), Format: vmm.Raw}},
 	}

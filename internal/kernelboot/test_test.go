@@ -67,7 +67,7 @@ func TestKernelsThatDoNotComeUp(t *testing.T) {
 	} {
 		r := newRig(t)
 		r.fake.SetFaults(c.faults)
-		_, err := r.Test(t.Context(), r.cfg.AgentPath, r.cfg.AgentPath, nil) // the fake wants files, no more
+		_, err := r.Test(t.Context(), model.MachineMicroVM, r.cfg.AgentPath, r.cfg.AgentPath, nil) // the fake wants files, no more
 		if model.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: got %v of code %q, want %q", name, err, model.CodeOf(err), c.code)
 		}
@@ -87,7 +87,7 @@ func TestRecoverEndsWhatIsLeft(t *testing.T) {
 	slow.BootTimeout = time.Minute
 	ended := make(chan error, 1)
 	go func() {
-		_, err := kernelboot.New(slow).Test(t.Context(), r.cfg.AgentPath, r.cfg.AgentPath, nil)
+		_, err := kernelboot.New(slow).Test(t.Context(), model.MachineMicroVM, r.cfg.AgentPath, r.cfg.AgentPath, nil)
 		ended <- err
 	}()
 	recorded := filepath.Join(r.cfg.Dir, "*", "record.json")

@@ -39,7 +39,7 @@ func TestBuildKernel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if has := strings.Join(k.Has, " "); k.Name != "net" || k.Flavour != "net" || has != "virtio vsock tun wireguard policy-routing nftables overlay 9p virtiofs virtio-builtin" {
+	if has := strings.Join(k.Has, " "); k.Name != "net" || k.Flavour != "net" || has != "virtio virtio-mmio virtio-pci vsock tun wireguard policy-routing nftables overlay 9p virtiofs virtio-builtin" {
 		t.Errorf("got %+v", k)
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {

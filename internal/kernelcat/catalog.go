@@ -43,7 +43,7 @@ type Entry struct {
 
 // features are what an entry may say that its kernel has.
 var features = []string{
-	"modules", "initrd", "virtio", "virtio-builtin", "vsock", "tun", "wireguard", "policy-routing", "nftables",
+	"modules", "initrd", "virtio", model.HasVirtioMMIO, model.HasVirtioPCI, "virtio-builtin", "vsock", "tun", "wireguard", "policy-routing", "nftables",
 	"overlay", "9p", "virtiofs",
 }
 

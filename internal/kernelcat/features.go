@@ -26,6 +26,8 @@ type feature struct {
 // "initrd" and "virtio-builtin" are found otherwise.
 var knownFeatures = []feature{
 	{"virtio", "CONFIG_VIRTIO_BLK", "virtio_blk"},
+	{model.HasVirtioMMIO, "CONFIG_VIRTIO_MMIO", "virtio_mmio"},
+	{model.HasVirtioPCI, "CONFIG_VIRTIO_PCI", "virtio_pci"},
 	{"vsock", "CONFIG_VIRTIO_VSOCKETS", "vmw_vsock_virtio_transport"},
 	{"tun", "CONFIG_TUN", "tun"},
 	{"wireguard", "CONFIG_WIREGUARD", "wireguard"},

@@ -45,7 +45,7 @@ func TestImport(t *testing.T) {
 	}
 	want := model.Kernel{
 		Name: "mine", Dir: filepath.Join(e.cfg.Paths.Kernels(), "mine"), Version: release, Arch: "amd64",
-		Source: p.KernelPath, Modules: true, Initrd: true, Has: []string{"modules", "initrd", "virtio"}, ModuleCount: 8, Digest: k.Digest, SizeBytes: k.SizeBytes, CreatedAt: k.CreatedAt,
+		Source: p.KernelPath, Modules: true, Initrd: true, Has: []string{"modules", "initrd", "virtio", "virtio-mmio", "virtio-pci"}, ModuleCount: 8, Digest: k.Digest, SizeBytes: k.SizeBytes, CreatedAt: k.CreatedAt,
 	}
 	if diff := cmp.Diff(want, k); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -25,7 +25,7 @@ func TestPull(t *testing.T) {
 		Name: "debian-12-cloud", Dir: filepath.Join(e.cfg.Paths.Kernels(), "debian-12-cloud"),
 		Version: release, Arch: "amd64", Distro: "debian", Flavour: "cloud",
 		Source:  "debian bookworm linux-image-cloud-amd64: linux-image-cloud-amd64 6.1.1-1",
-		Modules: true, Default: true, Has: []string{"modules", "virtio"}, ModuleCount: 8,
+		Modules: true, Default: true, Has: []string{"modules", "virtio", "virtio-mmio", "virtio-pci"}, ModuleCount: 8,
 		Config: filepath.Join(e.cfg.Paths.Kernels(), "debian-12-cloud", "config"),
 		Digest: k.Digest, SizeBytes: k.SizeBytes, CreatedAt: k.CreatedAt,
 	}

@@ -17,7 +17,7 @@ import (
 
 // Tester boots a kernel and tries what it can do; *kernelboot.Tester does.
 type Tester interface {
-	Test(ctx context.Context, kernel, initramfs string, modules []string) (model.KernelTest, error)
+	Test(ctx context.Context, machine model.MachineType, kernel, initramfs string, modules []string) (model.KernelTest, error)
 }
 
 // testPrefix begins the names of directories below the cache in which modules
@@ -80,7 +80,7 @@ func (s *Service) test(ctx context.Context, op *operation.Op, name string) (mode
 		return model.Kernel{}, err
 	}
 	op.Stage("boot")
-	found, err := s.cfg.Tester.Test(ctx, filepath.Join(k.Dir, model.VmlinuxFile), initramfs, modules)
+	found, err := s.cfg.Tester.Test(ctx, k.Machine(), filepath.Join(k.Dir, model.VmlinuxFile), initramfs, modules)
 	if err != nil {
 		return model.Kernel{}, model.Errorf(model.CodeOf(err), "testing kernel %s: %w", name, err)
 	}

@@ -20,7 +20,7 @@ type tester struct {
 	err     error
 }
 
-func (s *tester) Test(_ context.Context, kernel, initramfs string, modules []string) (model.KernelTest, error) {
+func (s *tester) Test(_ context.Context, _ model.MachineType, kernel, initramfs string, modules []string) (model.KernelTest, error) {
 	for _, path := range append([]string{kernel, initramfs}, modules...) {
 		if _, err := os.Stat(path); err != nil {
 			return model.KernelTest{}, err

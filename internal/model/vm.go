@@ -50,6 +50,7 @@ type VMSpec struct {
 	DiskBytes  int64             `json:"disk_bytes" doc:"size of the root disk; 0: the image's own"`
 	Kernel     string            `json:"kernel,omitempty" doc:"catalog name; empty: the image's"`
 	Driver     string            `json:"driver,omitempty" doc:"qemu or firecracker; empty: the best that works here"`
+	Machine    MachineType       `json:"machine,omitempty" doc:"microvm or q35; empty: what the kernel can boot on"`
 	Network    NetworkMode       `json:"network"`
 	Hostname   string            `json:"hostname,omitempty"`
 	Config     ImageConfig       `json:"config" doc:"the image's configuration with the user's overrides applied"`
@@ -72,15 +73,16 @@ const (
 
 // VMRuntime is how a VM runs at the moment; zero when it does not.
 type VMRuntime struct {
-	Generation string     `json:"generation,omitempty" doc:"id of this start; names its run directory"`
-	Driver     string     `json:"driver,omitempty"`
-	Accel      string     `json:"accel,omitempty" doc:"kvm or tcg"`
-	Process    ProcessID  `json:"process"`
-	Kernel     string     `json:"kernel,omitempty"`
-	Disks      []string   `json:"disks,omitempty" doc:"files of the disks, in the guest's order: vda, vdb, ..."`
-	Guest      GuestFacts `json:"guest"`
-	Limits     string     `json:"limits,omitempty" doc:"what its process may use of this host, or why that is not limited"`
-	BootMillis int64      `json:"boot_millis,omitempty" doc:"from the VMM's exec to the agent's answer"`
+	Generation string      `json:"generation,omitempty" doc:"id of this start; names its run directory"`
+	Driver     string      `json:"driver,omitempty"`
+	Accel      string      `json:"accel,omitempty" doc:"kvm or tcg"`
+	Machine    MachineType `json:"machine,omitempty" doc:"microvm or q35"`
+	Process    ProcessID   `json:"process"`
+	Kernel     string      `json:"kernel,omitempty"`
+	Disks      []string    `json:"disks,omitempty" doc:"files of the disks, in the guest's order: vda, vdb, ..."`
+	Guest      GuestFacts  `json:"guest"`
+	Limits     string      `json:"limits,omitempty" doc:"what its process may use of this host, or why that is not limited"`
+	BootMillis int64       `json:"boot_millis,omitempty" doc:"from the VMM's exec to the agent's answer"`
 }
 
 // ProcessID names a process beyond reuse of its number: a pid is only ever

@@ -50,6 +50,7 @@ type VMCreateParams struct {
 	WorkBytes  int64             `json:"work_bytes,omitempty" minimum:"0" doc:"of a disk at the user's home that outlives the root disk; 0: none"`
 	Kernel     string            `json:"kernel,omitempty" maxLength:"63"`
 	Driver     string            `json:"driver,omitempty" enum:"qemu,firecracker,"`
+	Machine    model.MachineType `json:"machine,omitempty" enum:"microvm,q35," doc:"empty: what the kernel can boot on"`
 	Network    model.NetworkMode `json:"network,omitempty" enum:"none,user,"`
 	Hostname   string            `json:"hostname,omitempty" maxLength:"63"`
 	Env        []string          `json:"env,omitempty" doc:"KEY=VALUE, over the image's"`

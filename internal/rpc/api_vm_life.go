@@ -41,18 +41,19 @@ type VMRenameParams struct {
 
 // VMSetParams says what to change; what is left out stays.
 type VMSetParams struct {
-	Name         string            `json:"name" maxLength:"256"`
-	CPUs         *int              `json:"cpus,omitempty" minimum:"1" maximum:"64"`
-	MemoryMiB    *int              `json:"memory_mib,omitempty" minimum:"1"`
-	DiskBytes    *int64            `json:"disk_bytes,omitempty" minimum:"1" doc:"of the root disk, which never shrinks"`
-	WorkBytes    *int64            `json:"work_bytes,omitempty" minimum:"1" doc:"of the work disk, which never shrinks"`
-	Kernel       *string           `json:"kernel,omitempty" maxLength:"63" doc:"catalog name, pulled when missing; empty: the image's. A kernel that does not boot is given up for the one before"`
-	Hostname     *string           `json:"hostname,omitempty" maxLength:"63"`
-	Restart      *string           `json:"restart,omitempty" maxLength:"64" doc:"no, on-failure, on-failure:N, always, unless-stopped"`
-	TTLSeconds   *int64            `json:"ttl_seconds,omitempty" minimum:"0" doc:"counted from the start; 0: never"`
-	IdleSeconds  *int64            `json:"idle_seconds,omitempty" minimum:"0" doc:"0: never"`
-	Labels       map[string]string `json:"labels,omitempty" doc:"to add or replace"`
-	RemoveLabels []string          `json:"remove_labels,omitempty" maxItems:"256" doc:"keys"`
+	Name         string             `json:"name" maxLength:"256"`
+	CPUs         *int               `json:"cpus,omitempty" minimum:"1" maximum:"64"`
+	MemoryMiB    *int               `json:"memory_mib,omitempty" minimum:"1"`
+	DiskBytes    *int64             `json:"disk_bytes,omitempty" minimum:"1" doc:"of the root disk, which never shrinks"`
+	WorkBytes    *int64             `json:"work_bytes,omitempty" minimum:"1" doc:"of the work disk, which never shrinks"`
+	Kernel       *string            `json:"kernel,omitempty" maxLength:"63" doc:"catalog name, pulled when missing; empty: the image's. A kernel that does not boot is given up for the one before"`
+	Machine      *model.MachineType `json:"machine,omitempty" enum:"microvm,q35," doc:"empty: what the kernel can boot on"`
+	Hostname     *string            `json:"hostname,omitempty" maxLength:"63"`
+	Restart      *string            `json:"restart,omitempty" maxLength:"64" doc:"no, on-failure, on-failure:N, always, unless-stopped"`
+	TTLSeconds   *int64             `json:"ttl_seconds,omitempty" minimum:"0" doc:"counted from the start; 0: never"`
+	IdleSeconds  *int64             `json:"idle_seconds,omitempty" minimum:"0" doc:"0: never"`
+	Labels       map[string]string  `json:"labels,omitempty" doc:"to add or replace"`
+	RemoveLabels []string           `json:"remove_labels,omitempty" maxItems:"256" doc:"keys"`
 }
 
 // VMPruneParams says which of the VMs that are stopped or failed to delete.

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"cmp"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,6 +30,7 @@ func planSpec(p rpc.VMCreateParams, name string, img model.Image) (model.VMSpec,
 		DiskBytes:  p.DiskBytes,
 		Kernel:     p.Kernel,
 		Driver:     p.Driver,
+		Machine:    p.Machine,
 		Hostname:   p.Hostname,
 		Config:     overrideConfig(img.Config, p),
 		Labels:     p.Labels,
@@ -123,7 +125,8 @@ type bootSet struct {
 	initrd string
 	image  model.Image
 
-	modules string // disk with the kernel's modules; "": none
+	machine model.MachineType // that the kernel can boot on; "": not known
+	modules string            // disk with the kernel's modules; "": none
 }
 
 // planMachine turns a VM and what was found for it into what a driver needs.
@@ -133,6 +136,7 @@ func planMachine(vm model.VM, boot bootSet, runDir string) vmm.Spec {
 		ID:         vm.ID,
 		Generation: vm.Runtime.Generation,
 		RunDir:     runDir,
+		Machine:    cmp.Or(vm.Spec.Machine, boot.machine, model.MachineMicroVM),
 		Kernel:     boot.kernel,
 		Initrd:     boot.initrd,
 		CPUs:       vm.Spec.CPUs,

@@ -83,7 +83,7 @@ func TestPlanMachineAndGuest(t *testing.T) {
 	}
 	planned := func(vm model.VM) Plan {
 		plan := Plan{
-			Machine: planMachine(vm, bootSet{"k", "/k/vmlinux", "/c/i.cpio", model.Image{Dir: "/s/images/1"}, ""}, "/r/g"),
+			Machine: planMachine(vm, bootSet{"k", "/k/vmlinux", "/c/i.cpio", model.Image{Dir: "/s/images/1"}, model.MachineQ35, ""}, "/r/g"),
 			Guest:   planGuest(vm),
 		}
 		if err := (hooks{rootHook(), networkHook()}).configure(vm, &plan); err != nil {
@@ -93,12 +93,16 @@ func TestPlanMachineAndGuest(t *testing.T) {
 	}
 	plan := planned(vm)
 	want := vmm.Spec{
-		ID: vm.ID, Generation: "g", RunDir: "/r/g", Kernel: "/k/vmlinux", Initrd: "/c/i.cpio", CPUs: 2, MemoryMiB: 256,
+		ID: vm.ID, Generation: "g", RunDir: "/r/g", Machine: model.MachineQ35, Kernel: "/k/vmlinux", Initrd: "/c/i.cpio", CPUs: 2, MemoryMiB: 256,
 		Disks:   []vmm.Disk{{Path: "/s/vms/1/root.qcow2", Format: vmm.Qcow2, Backing: "/s/images/1/rootfs.ext4"}},
 		Network: model.NetUser, MAC: "02:01:23:45:67:89", Console: "/s/vms/1/console.log",
 	}
 	if diff := cmp.Diff(want, plan.Machine); diff != "" {
 		t.Errorf("machine: -want +got\n%s", diff)
+	}
+	vm.Spec.Machine = model.MachineMicroVM
+	if got := planned(vm).Machine.Machine; got != model.MachineMicroVM {
+		t.Errorf("what was asked for is over what the kernel wants: got %q", got)
 	}
 	guest := plan.Guest
 	if !guest.Root.Grow || guest.Network == nil || guest.Network.MAC != want.MAC || guest.Hostname != "web" {

@@ -28,6 +28,7 @@ func settings(p rpc.VMSetParams) []setting {
 		{"cpus", p.CPUs != nil, func(vm *model.VM) error { vm.Spec.CPUs = *p.CPUs; return nil }, false},
 		{"memory", p.MemoryMiB != nil, func(vm *model.VM) error { vm.Spec.MemoryMiB = *p.MemoryMiB; return nil }, false},
 		{"kernel", p.Kernel != nil, func(vm *model.VM) error { setKernel(vm, *p.Kernel); return nil }, false},
+		{"machine", p.Machine != nil, func(vm *model.VM) error { vm.Spec.Machine = *p.Machine; return nil }, false},
 		{"hostname", p.Hostname != nil, func(vm *model.VM) error { vm.Spec.Hostname = firstOf(*p.Hostname, vm.Name); return nil }, false},
 		{"disk", p.DiskBytes != nil, func(vm *model.VM) error { return setDisk(vm, *p.DiskBytes) }, true},
 		{"work", p.WorkBytes != nil, func(vm *model.VM) error { return setWork(vm, *p.WorkBytes) }, true},

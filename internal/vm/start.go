@@ -193,7 +193,7 @@ func (s *Service) recordProcess(ctx context.Context, id string, process model.Pr
 		return err
 	}
 	_, err := s.cfg.Store.UpdateVM(ctx, id, func(vm *model.VM) error {
-		vm.Runtime.Process = process
+		vm.Runtime.Process, vm.Runtime.Machine = process, spec.Machine
 		for _, d := range spec.Disks {
 			vm.Runtime.Disks = append(vm.Runtime.Disks, d.Path)
 		}
@@ -330,7 +330,7 @@ func (s *Service) bootSetFor(ctx context.Context, vm model.VM, report model.Repo
 	if err != nil {
 		return bootSet{}, err
 	}
-	boot := bootSet{name: k.Name, kernel: filepath.Join(k.Dir, model.VmlinuxFile), image: img}
+	boot := bootSet{name: k.Name, kernel: filepath.Join(k.Dir, model.VmlinuxFile), image: img, machine: k.Machine()}
 	if boot.initrd, err = s.cfg.Kernels.Initramfs(ctx, k); err != nil {
 		return bootSet{}, err
 	}

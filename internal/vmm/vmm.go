@@ -63,12 +63,13 @@ type Features struct {
 
 // Spec is a VM in which nothing is left to decide. All paths are absolute.
 type Spec struct {
-	ID         string // the VM's
-	Generation string // of this start
-	RunDir     string // exists, empty, 0700: sockets and pid file of this generation
-	Kernel     string // ELF vmlinux or bzImage
-	Initrd     string // newc cpio
-	Cmdline    string // what the driver's own needs are appended to
+	ID         string            // the VM's
+	Generation string            // of this start
+	RunDir     string            // exists, empty, 0700: sockets and pid file of this generation
+	Machine    model.MachineType // "": microvm
+	Kernel     string            // ELF vmlinux or bzImage
+	Initrd     string            // newc cpio
+	Cmdline    string            // what the driver's own needs are appended to
 	CPUs       int
 	MemoryMiB  int
 	Disks      []Disk // in order: vda, vdb, ...

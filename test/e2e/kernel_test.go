@@ -94,15 +94,46 @@ func TestKernelInUse(t *testing.T) {
 	}
 }
 
+// guestHardware prints what a guest runs and where its devices are.
+const guestHardware = "uname -r; readlink -f /sys/block/vda; ls /sys/class/net"
+
+// machines are those a guest can boot on, and what is in its disk's path there.
+var machines = map[string]string{"microvm": "/platform/", "q35": "/pci"}
+
 // TestFullKernel boots an image with the distribution's kernel of all drivers
-// and file systems.
+// and file systems, on both machines.
 func TestFullKernel(t *testing.T) {
 	w := needWorld(t)
 	t.Parallel()
 	w.home.ok(t, "kernel", "pull", "debian-12")
-	got := w.home.ok(t, "run", "--rm", "--kernel", "debian-12", "busybox", "--", "uname", "-r")
 	shown := w.home.ok(t, "kernel", "show", "debian-12")
-	if version := strings.TrimSpace(got); !strings.HasSuffix(version, "-amd64") || strings.Contains(version, "cloud") || !strings.Contains(shown, version) {
-		t.Errorf("the guest says it runs %q, its kernel is:\n%s", got, shown)
+	for machine, bus := range machines {
+		got := w.home.ok(t, "run", "--rm", "--kernel", "debian-12", "--machine", machine, "busybox", "--", "sh", "-c", guestHardware)
+		version, rest, _ := strings.Cut(got, "\n")
+		if !strings.HasSuffix(version, "-amd64") || strings.Contains(version, "cloud") || !strings.Contains(shown, version) {
+			t.Errorf("the guest says it runs %q, its kernel is:\n%s", version, shown)
+		}
+		if !strings.Contains(rest, bus) || !strings.Contains(rest, "eth0") {
+			t.Errorf("on %s the guest finds %q", machine, rest)
+		}
 	}
+}
+
+// TestMachineOfVM: a VM is moved to the other machine, and its kernel, the
+// distribution's for virtual machines, finds the same devices there.
+func TestMachineOfVM(t *testing.T) {
+	w := needWorld(t)
+	t.Parallel()
+	w.home.ok(t, "create", "--name", "moves", "busybox")
+	w.home.removeAfter(t, "moves")
+	w.home.ok(t, "set", "--machine", "q35", "moves")
+	w.home.ok(t, "start", "moves")
+	got := w.home.ok(t, "exec", "moves", "--", "sh", "-c", guestHardware)
+	if !strings.Contains(got, "-cloud-amd64") || !strings.Contains(got, machines["q35"]) || !strings.Contains(got, "eth0") {
+		t.Errorf("the guest says %q", got)
+	}
+	if shown := w.home.ok(t, "show", "moves"); !strings.Contains(shown, "q35") {
+		t.Errorf("show says nothing of the machine:\n%s", shown)
+	}
+	failure{"", []string{"run", "--machine", "pc98", "busybox"}, 125, []string{"pc98", "microvm or q35"}, nil}.check(t, w.home)
 }

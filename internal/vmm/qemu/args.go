@@ -35,17 +35,17 @@ const agentPort = "banger.agent"
 
 // Args returns QEMU's arguments for spec. It is pure; spec must be valid.
 func Args(spec vmm.Spec, host Host) []string {
+	board := boardOf(spec.Machine)
 	args := []string{
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-name", vmName(spec.ID, spec.Generation),
 		"-pidfile", filepath.Join(spec.RunDir, pidFile),
-		"-machine", "microvm,dump-guest-core=off,mem-merge=off",
-		"-global", "virtio-mmio.force-legacy=false", // virtio 1.0
 		"-smp", strconv.Itoa(spec.CPUs),
 		"-m", strconv.Itoa(spec.MemoryMiB),
 		"-kernel", spec.Kernel,
 		"-append", cmdline(spec.Cmdline, host),
 	}
+	args = append(args, board.args...)
 	if spec.Initrd != "" {
 		args = append(args, "-initrd", spec.Initrd)
 	}
@@ -53,12 +53,12 @@ func Args(spec vmm.Spec, host Host) []string {
 	if host.Sandbox {
 		args = append(args, sandboxArgs()...)
 	}
-	args = append(args, channelArgs(spec)...)
+	args = append(args, channelArgs(spec, board)...)
 	for i, d := range spec.Disks {
-		args = append(args, diskArgs(i, d)...)
+		args = append(args, diskArgs(i, d, board)...)
 	}
 	if spec.Network == model.NetUser {
-		args = append(args, userNetArgs(spec.MAC)...)
+		args = append(args, userNetArgs(spec.MAC, board)...)
 	}
 	return args
 }
@@ -81,7 +81,7 @@ func sandboxArgs() []string {
 
 // channelArgs are the monitor, the serial console, the agent's port and a
 // source of entropy.
-func channelArgs(spec vmm.Spec) []string {
+func channelArgs(spec vmm.Spec, board board) []string {
 	return []string{
 		"-chardev", fmt.Sprintf("socket,id=monitor,fd=%d,server=on,wait=off", monitorFD),
 		"-mon", "chardev=monitor,mode=control",
@@ -90,10 +90,10 @@ func channelArgs(spec vmm.Spec) []string {
 		"-chardev", fmt.Sprintf("socket,id=console,fd=%d,server=on,wait=off,logappend=on,logfile=%s", consoleFD, optionValue(spec.Console)),
 		"-serial", "chardev:console",
 		"-chardev", fmt.Sprintf("socket,id=agent,fd=%d,server=on,wait=off", agentFD),
-		"-device", "virtio-serial-device",
+		"-device", board.virtio("serial"),
 		"-device", "virtserialport,chardev=agent,name=" + agentPort,
 		"-object", "rng-builtin,id=rng",
-		"-device", "virtio-rng-device,rng=rng,max-bytes=4096,period=1000",
+		"-device", board.virtio("rng") + ",rng=rng,max-bytes=4096,period=1000",
 	}
 }
 
@@ -102,7 +102,7 @@ func optionValue(s string) string { return strings.ReplaceAll(s, ",", ",,") }
 
 // diskArgs are the i-th disk. The block nodes are given as JSON, which has no
 // place for options in file names, and no format is ever probed.
-func diskArgs(i int, d vmm.Disk) []string {
+func diskArgs(i int, d vmm.Disk, board board) []string {
 	id := diskNode(i)
 	node := blockNode{Driver: "raw", NodeName: id, ReadOnly: d.ReadOnly, Discard: "unmap", File: fileNode(d.Path, d.ReadOnly)}
 	if d.Format == vmm.Qcow2 {
@@ -111,7 +111,7 @@ func diskArgs(i int, d vmm.Disk) []string {
 	}
 	return []string{
 		"-blockdev", node.json(),
-		"-device", fmt.Sprintf("virtio-blk-device,drive=%s,serial=%s", id, id),
+		"-device", fmt.Sprintf("%s,drive=%s,serial=%s", board.virtio("blk"), id, id),
 	}
 }
 

@@ -42,6 +42,7 @@ func TestArgs(t *testing.T) {
 	}{
 		"kvm": {func(*vmm.Spec) {}, qemu.Host{Accel: qemu.AccelKVM, Sandbox: true, TSCKHz: 2300000}},
 		"tcg": {func(*vmm.Spec) {}, qemu.Host{Accel: qemu.AccelTCG, Sandbox: true, TSCKHz: 2300000}},
+		"q35": {func(s *vmm.Spec) { s.Machine = model.MachineQ35 }, qemu.Host{Accel: qemu.AccelTCG, Sandbox: true, TSCKHz: 2300000}},
 		"least": {func(s *vmm.Spec) {
 			s.Initrd, s.Cmdline, s.Disks, s.Network, s.MAC = "", "", nil, model.NetNone, ""
 		}, qemu.Host{Accel: qemu.AccelTCG}},

@@ -15,9 +15,9 @@ func UserNet() UserNetwork {
 	return UserNetwork{Address: "10.0.2.15/24", Gateway: "10.0.2.2", DNS: []string{"10.0.2.3"}}
 }
 
-func userNetArgs(mac string) []string {
+func userNetArgs(mac string, board board) []string {
 	return []string{
 		"-netdev", "user,id=net,ipv6=off,net=10.0.2.0/24,host=10.0.2.2,dns=10.0.2.3",
-		"-device", "virtio-net-device,netdev=net,mac=" + mac,
+		"-device", board.virtio("net") + ",netdev=net,mac=" + mac + board.card,
 	}
 }

@@ -26,6 +26,8 @@ func validate(spec vmm.Spec, host Host) error {
 		return fmt.Errorf("VM id %q or generation %q is not of letters, digits and hyphens", spec.ID, spec.Generation)
 	case spec.CPUs < 1 || spec.MemoryMiB < 1:
 		return fmt.Errorf("%d CPUs and %d MiB of memory", spec.CPUs, spec.MemoryMiB)
+	case spec.Machine != "" && spec.Machine != model.MachineMicroVM && spec.Machine != model.MachineQ35:
+		return model.Errorf(model.CodeUnsupported, "the qemu driver has no machine %q", spec.Machine)
 	case len(spec.Disks) > maxDisks:
 		return model.Errorf(model.CodeLimit, "%d disks: at most %d are possible", len(spec.Disks), maxDisks)
 	}
