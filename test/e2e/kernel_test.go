@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestDefaultKernelOfARegistry: where nothing but an OCI registry can be
@@ -42,6 +44,36 @@ func TestDefaultKernelOfARegistry(t *testing.T) {
 	}
 	if len(kernels) != 1 || kernels[0].Version != strings.TrimSpace(r.stdout) || !strings.HasPrefix(kernels[0].Source, "oci ") {
 		t.Errorf("the guest says it runs %q, here are %+v", r.stdout, kernels)
+	}
+}
+
+// TestKernelByDigest: a kernel that was pushed comes back by its digest as the
+// same one.
+func TestKernelByDigest(t *testing.T) {
+	w := needWorld(t)
+	t.Parallel()
+	pushed := strings.TrimSpace(w.home.ok(t, "kernel", "push", "debian-12-cloud", w.registry.addr+"/kernels/mine:v1"))
+	type kernel struct {
+		Version, Digest, Source string
+		ModuleCount             int `json:"module_count"`
+		Has                     []string
+	}
+	show := func(h *home, name string) (k kernel) {
+		if err := json.Unmarshal([]byte(h.ok(t, "kernel", "show", "--json", name)), &k); err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	h := freshHome(t)
+	h.ok(t, "kernel", "pull", pushed)
+	got, want := show(h, "mine"), show(w.home, "debian-12-cloud")
+	_, digest, _ := strings.Cut(pushed, "@")
+	if !strings.Contains(got.Source, digest) {
+		t.Errorf("pulled %s, it is from %q", pushed, got.Source)
+	}
+	got.Source, want.Source = "", ""
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-pushed +pulled\n%s", diff)
 	}
 }
 
