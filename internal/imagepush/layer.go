@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"banger/internal/ext4"
 	"banger/internal/imagetree"
@@ -22,10 +19,6 @@ const maxContent = 64 << 30
 
 // copyBuffer is how much of a file is copied at once, in bytes.
 const copyBuffer = 256 << 10
-
-// whiteoutPrefix begins the names that hide those of lower layers (image-spec,
-// layer.md, "Whiteouts").
-const whiteoutPrefix = ".wh."
 
 // WriteTree writes all files of a tree to w as a tar archive.
 func WriteTree(ctx context.Context, w io.Writer, tree *imagetree.Tree, report model.Report) error {
@@ -58,19 +51,13 @@ func writeLayer(ctx context.Context, w io.Writer, fsys *ext4.FS, p *plan, report
 	if err != nil {
 		return err
 	}
-	for _, reason := range []string{skippedSocket, skippedWhiteout} {
+	for _, reason := range []string{skippedSocket, skippedOverlay, skippedWhiteout} {
 		if n := l.skipped[reason]; n > 0 {
 			report(model.Progress{Note: fmt.Sprintf("left out: %s (%d)", reason, n)})
 		}
 	}
 	return l.tar.Close()
 }
-
-// What a layer cannot hold.
-const (
-	skippedSocket   = "sockets, which archives cannot hold"
-	skippedWhiteout = "files whose names begin with .wh., which would hide others"
-)
 
 // layerWriter writes the members of a layer.
 type layerWriter struct {
@@ -84,14 +71,11 @@ type layerWriter struct {
 
 // add writes a name, and behind a directory what is hidden in it.
 func (l *layerWriter) add(ctx context.Context, name string, n *ext4.Inode) error {
-	switch {
-	case strings.HasPrefix(path.Base(name), whiteoutPrefix):
-		l.skipped[skippedWhiteout]++
+	if reason := skipReason(name, n); reason != "" {
+		l.skipped[reason]++
 		return nil
-	case n.Mode&unix.S_IFMT == unix.S_IFSOCK:
-		l.skipped[skippedSocket]++
-		return nil
-	case name == lostFound && n.IsDir():
+	}
+	if name == lostFound && n.IsDir() {
 		if children, err := n.ReadDir(); err != nil || len(children) == 0 {
 			return err
 		}

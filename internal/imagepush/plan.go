@@ -41,7 +41,15 @@ func planDiff(ctx context.Context, from, to *imagetree.Tree) (*plan, error) {
 // below a directory follows it.
 func (p *plan) add(c *model.TreeChange) {
 	name := c.RawPath()
-	switch c.Change {
+	change := c.Change
+	switch {
+	case change == model.ChangeRemoved && hidesOthers(name):
+		return // it was in no layer
+	case change == model.ChangeChanged && leftOut(c.To.Type, c.To.Major, c.To.Minor) != "":
+		p.write(name)                // for the count of what is left out
+		change = model.ChangeRemoved // else what was there would show through
+	}
+	switch change {
 	case model.ChangeAdded:
 		p.write(name)
 	case model.ChangeChanged:
