@@ -28,7 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // memory is a Store and an operation.OpStore that forgets.
 type memory struct {
-	mu   sync.Mutex
+	mu    sync.Mutex
 	rows  []model.Image
 	users []string // VMs of any image
 	fail  error    // of the next change
