@@ -33,6 +33,7 @@ func TestExitCode(t *testing.T) {
 		{verb, model.Errorf(model.CodeNoSpace, "x"), 1},
 		{verb, model.Errorf(model.CodeUnsupported, "x"), 1},
 		{verb, model.Errorf(model.CodeIntegrity, "x"), 1},
+		{verb, model.Errorf(model.CodeFailed, "x"), 1},
 		{verb, model.Errorf(model.CodeLimit, "x"), 1},
 		{verb, model.Errorf(model.CodeBoot, "x"), 1},
 		{verb, model.Errorf(model.CodeInternal, "x"), 1},

@@ -55,6 +55,7 @@ func imageFacts(image model.Image) []fact {
 	config, source := image.Config, image.Source
 	facts := []fact{
 		{"name", image.Name},
+		{"replaced", replacedNote(image)},
 		{"id", image.ID},
 		{"source", source.Reference},
 		{"kind", source.Kind},
@@ -106,4 +107,12 @@ func buildFacts(dir string, build *model.BuildRecord) []fact {
 		{"installed", positive(build.Installed)},
 		{"build log", filepath.Join(dir, build.Log)},
 	}
+}
+
+// replacedNote tells what becomes of an image whose name a later build has.
+func replacedNote(image model.Image) string {
+	if !image.Replaced {
+		return ""
+	}
+	return "a later build has its name; it goes with the last VM that is made of it"
 }

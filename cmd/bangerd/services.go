@@ -104,6 +104,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Limits:      limits,
 		MemoryMiB:   int(quotaOf(set.config.VM.Memory) >> 20),
 		Disks:       disks,
+		ImageLeft:   s.images.ImageLeft,
 	})
 	s.health = doctor.New(doctor.Config{Paths: paths, Store: db, VMs: s.vms, Driver: s.driver, Running: s.operations.Running})
 	return s, nil

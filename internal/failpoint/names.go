@@ -55,6 +55,8 @@ image.recover/removed
 image.recover/swept
 image.register/checked
 image.register/kernel
+image.replace/found
+image.replace/replaced
 image.tag/published
 image.tag/shared
 initramfs/built

@@ -31,7 +31,7 @@ type Machines interface {
 //
 //	step      what                                              on disk after
 //	parse     name, sizes and wishes are right                  -
-//	collide   an image of that name is here: refused            -
+//	collide   an image of that name that was not built: refused -
 //	base      it is here or is pulled, and is not deleted       -
 //	          meanwhile
 //	stage     a staging directory                               <id>.staging/
@@ -43,7 +43,8 @@ type Machines interface {
 //	layer     what differs from the base, in the cache          + blobs
 //	boot set  the kernel of the base, when it has its own       + vmlinux initrd modules/
 //	publish   fsync, rename, fsync of the parent                <id>/
-//	record    the row                                           row
+//	record    the row; an image that was built under that name  row
+//	          before gives it up
 //
 // A failure at any step ends the VM and removes the staging directory; the
 // error has the end of the log.
@@ -52,9 +53,10 @@ func (s *Service) BuildImage(ctx context.Context, p rpc.ImageBuildParams, report
 	if err != nil {
 		return model.Image{}, err
 	}
-	if err := s.free(ctx, p.Name); err != nil { // collide
+	if err := s.replaceable(ctx, p.Name); err != nil { // collide
 		return model.Image{}, err
 	}
+	defer s.dropReplaced(ctx)
 	return operation.Do(ctx, s.cfg.Operations, "image.build", p.Name, report,
 		func(ctx context.Context, op *operation.Op) (model.Image, error) {
 			op.Stage("base")
@@ -228,11 +230,7 @@ func (b *build) finish(ctx context.Context, staging imagemgr.Staging) (model.Ima
 		return model.Image{}, err
 	}
 	b.op.Stage("record")
-	if err := s.cfg.Store.InsertImage(ctx, b.img); err != nil {
-		return model.Image{}, err
-	}
-	s.markRecorded(b.img)
-	return b.img, nil
+	return b.img, s.recordBuilt(ctx, b.img)
 }
 
 // KindBuild is the kind of source of images that were built of others.
@@ -243,7 +241,7 @@ const KindBuild = "build"
 func (b *build) describe() model.Image {
 	s, base, img := b.service, b.base, b.base
 	img.ID, img.Name, img.Managed, img.Rootfs, img.Digest = model.NewID(), b.params.Name, true, "", ""
-	img.Kernel, img.CreatedAt = b.kernel, s.cfg.Now().UTC()
+	img.Kernel, img.CreatedAt, img.Replaced = b.kernel, s.cfg.Now().UTC(), false
 	record := &model.BuildRecord{
 		Base: base.Name, BaseID: base.ID, BaseRef: base.Source.Reference,
 		BaseManifest: base.Source.ManifestDigest, BaseRootfs: base.Digest,

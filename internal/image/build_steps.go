@@ -98,10 +98,10 @@ func stepError(step provision.Step, status model.ExitStatus, log *buildLog) erro
 		where = " at line " + text
 	}
 	if status.Err != "" {
-		return model.Errorf(model.CodeInvalid, "%s could not be run: %s", step.Name, model.Printable(status.Err)).
+		return model.Errorf(model.CodeFailed, "%s could not be run: %s", step.Name, model.Printable(status.Err)).
 			WithHint("a build needs a base image with /bin/sh")
 	}
-	return model.Errorf(model.CodeInvalid, "%s failed%s with status %d%s", step.Name, where, status.Code, log.lastWords()).
+	return model.Errorf(model.CodeFailed, "%s failed%s with status %d%s", step.Name, where, status.Code, log.lastWords()).
 		WithHint("nothing of the build was kept; try the step by hand: banger run --rm -it IMAGE -- sh")
 }
 

@@ -184,13 +184,13 @@ func TestBuildsThatFailLeaveNothing(t *testing.T) {
 	}{
 		"a command fails": {func(p *rpc.ImageBuildParams) {
 			p.Script, p.ScriptName = "echo 1\necho 2\necho 3\necho 4\necho 5\necho 6\ntest a = b  \necho 8\n", "s.sh"
-		}, model.CodeInvalid, "script s.sh failed at line 7 (test a = b) with status 1; the end of its log:\n1\n2\n3\n4\n5\n6"},
-		"a script exits": {func(p *rpc.ImageBuildParams) { p.Script = "if true\nthen\n  exit 3\nfi\n" }, model.CodeInvalid,
+		}, model.CodeFailed, "script s.sh failed at line 7 (test a = b) with status 1; the end of its log:\n1\n2\n3\n4\n5\n6"},
+		"a script exits": {func(p *rpc.ImageBuildParams) { p.Script = "if true\nthen\n  exit 3\nfi\n" }, model.CodeFailed,
 			"failed at line 3 (exit 3) with status 3"},
 		"a hook fails": {func(p *rpc.ImageBuildParams) {
 			p.Hooks = []rpc.ImageBuildHook{{When: "after-tools", Name: "h", Script: "false"}}
-		}, model.CodeInvalid, "after-tools hook h failed at line 1 (false) with status 1"},
-		"no shell's text": {func(p *rpc.ImageBuildParams) { p.Script = "if\n" }, model.CodeInvalid, "script - failed with status"},
+		}, model.CodeFailed, "after-tools hook h failed at line 1 (false) with status 1"},
+		"no shell's text": {func(p *rpc.ImageBuildParams) { p.Script = "if\n" }, model.CodeFailed, "script - failed with status"},
 		"a moment":        {func(p *rpc.ImageBuildParams) { p.Hooks = []rpc.ImageBuildHook{{When: "later"}} }, model.CodeInvalid, "no such moment"},
 		"a name":          {func(p *rpc.ImageBuildParams) { p.Name = "../x" }, model.CodeInvalid, "image name"},
 		"a name is taken": {func(p *rpc.ImageBuildParams) { p.Name = "base" }, model.CodeConflict, "exists already"},

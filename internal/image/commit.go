@@ -71,7 +71,7 @@ const KindCommit = "commit"
 func (s *Service) describeCommit(base model.Image, name, reference string) model.Image {
 	img := base
 	img.ID, img.Name, img.Managed, img.Rootfs, img.Digest = model.NewID(), name, true, "", ""
-	img.CreatedAt = s.cfg.Now().UTC()
+	img.CreatedAt, img.Replaced = s.cfg.Now().UTC(), false
 	img.Source = model.ImageSource{
 		Kind: KindCommit, Reference: reference, Platform: base.Source.Platform, BuilderVersion: s.cfg.Version,
 		History: base.Source.History,

@@ -32,7 +32,8 @@ import (
 //	          has the same
 //	boot set  the kernel of the base, when it has its own        + vmlinux initrd modules/
 //	publish   fsync, rename, fsync of the parent                 <id>/
-//	record    the row                                            row
+//	record    the row; an image that was built under that name   row
+//	          before gives it up
 //
 // An image of that name that was made of the same is returned as it is. A RUN
 // runs in a VM of its own. After a failure the staging directory is gone; the
@@ -42,13 +43,10 @@ func (s *Service) BuildDockerfile(ctx context.Context, p rpc.DockerfileBuildPara
 	if err != nil {
 		return model.Image{}, err
 	}
-	have, err := s.named(ctx, p.Name)
-	if err != nil {
+	if err := s.replaceable(ctx, p.Name); err != nil {
 		return model.Image{}, err
 	}
-	if have != nil && (have.Source.Build == nil || have.Source.Build.Dockerfile == "") {
-		return model.Image{}, s.free(ctx, p.Name)
-	}
+	defer s.dropReplaced(ctx)
 	return operation.Do(ctx, s.cfg.Operations, "image.dockerfile", p.Name, report,
 		func(ctx context.Context, op *operation.Op) (model.Image, error) {
 			d.service, d.op = s, op
@@ -198,11 +196,8 @@ func (d *dockerBuild) finish(ctx context.Context, last *dockerStage) (model.Imag
 	if err != nil {
 		return model.Image{}, err
 	}
-	if have != nil {
-		if have.Source.ManifestDigest == last.image.Digest && have.Kernel == last.kernel {
-			return *have, d.staging.Remove()
-		}
-		return model.Image{}, s.free(ctx, d.params.Name)
+	if have != nil && have.Source.Build != nil && have.Source.ManifestDigest == last.image.Digest && have.Kernel == last.kernel {
+		return *have, d.staging.Remove()
 	}
 	d.op.Stage("rootfs")
 	img, err := d.describe(ctx, last)
@@ -224,11 +219,7 @@ func (d *dockerBuild) finish(ctx context.Context, last *dockerStage) (model.Imag
 		return model.Image{}, err
 	}
 	d.op.Stage("record")
-	if err := s.cfg.Store.InsertImage(ctx, img); err != nil {
-		return model.Image{}, err
-	}
-	s.markRecorded(img)
-	return img, nil
+	return img, s.recordBuilt(ctx, img)
 }
 
 // describe makes the root filesystem and returns the image to be.

@@ -81,13 +81,13 @@ func (st *dockerStage) runInVM(ctx context.Context, in dockerfile.Instruction, r
 // runError is what the user sees of a RUN that failed; nil of one that did not.
 func runError(in dockerfile.Instruction, status model.ExitStatus, log *buildLog) error {
 	if status.Err != "" {
-		return model.Errorf(model.CodeInvalid, "Dockerfile line %d: %s could not be run: %s", in.Line, model.Printable(in.String()), model.Printable(status.Err)).
+		return model.Errorf(model.CodeFailed, "Dockerfile line %d: %s could not be run: %s", in.Line, model.Printable(in.String()), model.Printable(status.Err)).
 			WithHint("the shell form needs /bin/sh in the image")
 	}
 	if status.Code == 0 {
 		return nil
 	}
-	return model.Errorf(model.CodeInvalid, "Dockerfile line %d: %s failed with status %d%s", in.Line, model.Printable(in.String()), status.Code, log.lastWords()).
+	return model.Errorf(model.CodeFailed, "Dockerfile line %d: %s failed with status %d%s", in.Line, model.Printable(in.String()), status.Code, log.lastWords()).
 		WithHint("the steps before it are in the cache: mend it and build again")
 }
 

@@ -137,7 +137,7 @@ func TestBuildDockerfileFails(t *testing.T) {
 		text, want string
 		code       model.Code
 	}{
-		{"FROM base\nENV a=b\nRUN echo seen; exit 3\n", "line 3: RUN echo seen; exit 3 failed with status 3; the end of its log:\nseen", model.CodeInvalid},
+		{"FROM base\nENV a=b\nRUN echo seen; exit 3\n", "line 3: RUN echo seen; exit 3 failed with status 3; the end of its log:\nseen", model.CodeFailed},
 		{"FROM base\nCOPY missing /\n", "line 2: COPY: source \"missing\" is not", model.CodeNotFound},
 		{"FROM base\nCOPY ../../etc/shadow /\n", "is not in the build context", model.CodeNotFound},
 		{"FROM base\nCOPY x /etc\nCOPY x /etc/motd/y\n", "/etc/motd is no directory", model.CodeInvalid},

@@ -28,9 +28,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // memory is a Store and an operation.OpStore that forgets.
 type memory struct {
-	mu   sync.Mutex
-	rows []model.Image
-	fail error // of the next change
+	mu    sync.Mutex
+	rows  []model.Image
+	users []string // VMs of any image
+	fail  error    // of the next change
 }
 
 func (m *memory) failing() error {
@@ -52,6 +53,13 @@ func (m *memory) InsertImage(_ context.Context, img model.Image) error {
 	}
 	m.rows = append(m.rows, img)
 	return nil
+}
+
+func (m *memory) ReplaceImage(ctx context.Context, img, aside model.Image) error {
+	if err := m.UpdateImage(ctx, aside); err != nil {
+		return err
+	}
+	return m.InsertImage(ctx, img)
 }
 
 func (m *memory) Image(_ context.Context, name string) (model.Image, error) {
@@ -99,7 +107,7 @@ func (m *memory) UpdateImage(_ context.Context, img model.Image) error {
 func (m *memory) SaveOperations(context.Context, []model.Operation, int) error { return nil }
 func (m *memory) Operations(context.Context) ([]model.Operation, error)        { return nil, nil }
 func (m *memory) InterruptOperations(context.Context, time.Time) (int, error)  { return 0, nil }
-func (m *memory) Users(context.Context, string) ([]string, error)              { return nil, nil }
+func (m *memory) Users(context.Context, string) ([]string, error)              { return m.users, nil }
 func (m *memory) EnsureKernel(context.Context, string, model.Report) (model.Kernel, error) {
 	return model.Kernel{Name: "debian-6.1"}, nil
 }

@@ -63,6 +63,7 @@ func readMetadata(dir imagemgr.Staging, id string) (model.Image, error) {
 		return img, err
 	}
 	img.Dir, img.Rootfs, img.Managed = dir.Final, "", true
+	img.Replaced = false // disks of VMs whose rows are lost too may lie above it
 	img.Boot = bootIn(dir)
 	info, err := os.Stat(img.RootfsPath())
 	if err != nil {

@@ -24,6 +24,7 @@ import (
 //	            become of them was not recorded, their files are elsewhere
 //	no files    rows of managed images whose files are gone go; nothing can be
 //	            made of them any more
+//	replaced    images whose name a later build has go, unless a VM uses them
 func (s *Service) Recover(ctx context.Context) error {
 	swept, err := imagemgr.Sweep(s.cfg.Dir)
 	for _, dir := range swept {
@@ -45,7 +46,11 @@ func (s *Service) Recover(ctx context.Context) error {
 	if err := failpoint.Hit(ctx, "image.recover/removed"); err != nil {
 		return err
 	}
-	return s.forgetLost(ctx, images)
+	if err := s.forgetLost(ctx, images); err != nil {
+		return err
+	}
+	s.dropReplaced(ctx)
+	return nil
 }
 
 // recoverDirs compares the image directories with the rows. Other names than

@@ -21,6 +21,9 @@ var _ rpc.ImageAPI = (*Service)(nil)
 type Store interface {
 	// InsertImage refuses a name that is taken with model.CodeConflict.
 	InsertImage(ctx context.Context, img model.Image) error
+	// ReplaceImage is InsertImage of img, whose name aside has had; aside has
+	// its new name then. Both are done, or neither.
+	ReplaceImage(ctx context.Context, img, aside model.Image) error
 	// Image finds by name, id or unique prefix of the id; else model.CodeNotFound.
 	Image(ctx context.Context, nameOrID string) (model.Image, error)
 	Images(ctx context.Context) ([]model.Image, error)

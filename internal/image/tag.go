@@ -41,6 +41,7 @@ func (s *Service) TagImage(ctx context.Context, p rpc.ImageTagParams, report mod
 			}
 			tagged := img
 			tagged.ID, tagged.Name, tagged.CreatedAt = model.NewID(), p.New, s.cfg.Now().UTC()
+			tagged.Replaced = false
 			if !img.Managed {
 				return tagged, s.cfg.Store.InsertImage(ctx, tagged)
 			}

@@ -24,6 +24,7 @@ const (
 	CodeTimeout      Code = "timeout"      // a deadline passed
 	CodeCanceled     Code = "canceled"     // the caller went away or said stop
 	CodeBoot         Code = "boot"         // a guest did not come up or went away
+	CodeFailed       Code = "failed"       // what the user has banger run ended with an error
 	CodeInternal     Code = "internal"     // a fault of banger
 )
 

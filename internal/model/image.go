@@ -21,6 +21,7 @@ type Image struct {
 	Config    ImageConfig `json:"config"`
 	Source    ImageSource `json:"source"`
 	CreatedAt time.Time   `json:"created_at"`
+	Replaced  bool        `json:"replaced,omitempty" doc:"a later build has its name; it goes with the last VM that is made of it"`
 }
 
 // RootfsPath is the absolute path of the root filesystem.

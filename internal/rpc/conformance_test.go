@@ -190,7 +190,7 @@ func TestErrorsArriveAsTheyWere(t *testing.T) {
 	codes := []model.Code{
 		model.CodeInvalid, model.CodeNotFound, model.CodeConflict, model.CodeUnauthorized, model.CodeUnreachable,
 		model.CodeNoSpace, model.CodeUnsupported, model.CodeIntegrity, model.CodeLimit, model.CodeTimeout,
-		model.CodeCanceled, model.CodeBoot, model.CodeInternal,
+		model.CodeCanceled, model.CodeBoot, model.CodeFailed, model.CodeInternal,
 	}
 	overBoth(t, func(t *testing.T, fake *fakeAPI, api rpc.API) {
 		for i, c := range apiCalls() {

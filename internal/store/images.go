@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 
@@ -23,6 +24,35 @@ func (s *Store) InsertImage(ctx context.Context, img model.Image) error {
 		return imageTable().taken(img.Name)
 	}
 	return wrap(err, fmt.Sprintf("adding image %q", img.Name))
+}
+
+// ReplaceImage adds img under the name of another image, which becomes aside:
+// both at once. When that image does not have the name any more it is a
+// CodeConflict.
+func (s *Store) ReplaceImage(ctx context.Context, img, aside model.Image) error {
+	body, err := encode(img)
+	if err != nil {
+		return err
+	}
+	asideBody, err := encode(aside)
+	if err != nil {
+		return err
+	}
+	err = s.commits.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, "UPDATE images SET name = ?, body = ? WHERE id = ? AND name = ?", aside.Name, asideBody, aside.ID, img.Name)
+		if err := gone(result, err, imageTable(), img.Name); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO images (id, name, body) VALUES (?, ?, ?)", img.ID, img.Name, body)
+		return err
+	})
+	switch {
+	case violates(err, sqlite3.SQLITE_CONSTRAINT_UNIQUE):
+		return imageTable().taken(aside.Name)
+	case model.CodeOf(err) == model.CodeNotFound:
+		return model.Errorf(model.CodeConflict, "image %q has become another one meanwhile", img.Name).WithHint("try again")
+	}
+	return wrap(err, fmt.Sprintf("replacing image %q", img.Name))
 }
 
 // Image returns the image of that name, id or unique prefix of an id. An

@@ -76,5 +76,16 @@ func (s *Service) remove(ctx context.Context, vm model.VM) error {
 	if err := failpoint.Hit(ctx, "vm.delete/removed"); err != nil {
 		return err
 	}
-	return s.cfg.Store.DeleteVM(ctx, vm.ID)
+	if err := s.cfg.Store.DeleteVM(ctx, vm.ID); err != nil {
+		return err
+	}
+	s.imageLeft(ctx, vm.ImageID)
+	return nil
+}
+
+// imageLeft tells that a VM is no longer made of an image.
+func (s *Service) imageLeft(ctx context.Context, imageID string) {
+	if s.cfg.ImageLeft != nil && imageID != "" {
+		s.cfg.ImageLeft(ctx, imageID)
+	}
 }

@@ -82,6 +82,7 @@ func (s *Service) replaceRoot(ctx context.Context, op *operation.Op, id, imageID
 	if err != nil {
 		return vm, fmt.Errorf("cloning image %s: %w", img.Name, err)
 	}
+	before := vm.ImageID
 	if vm, err = s.switchRoot(ctx, vm, img, spec, clone); err != nil { // 4
 		return vm, errors.Join(err, os.Remove(clone.Path))
 	}
@@ -89,6 +90,9 @@ func (s *Service) replaceRoot(ctx context.Context, op *operation.Op, id, imageID
 		return vm, err
 	}
 	sweepRoots(vm) // 5
+	if before != vm.ImageID {
+		s.imageLeft(ctx, before)
+	}
 	return vm, nil
 }
 

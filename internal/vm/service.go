@@ -74,6 +74,8 @@ type Config struct {
 	MemoryMiB int
 	// Disks bounds what all disks may have; nil: nothing does.
 	Disks *quota.Disk
+	// ImageLeft is told when a VM is no longer made of an image; may be nil.
+	ImageLeft func(ctx context.Context, imageID string)
 	// BootTimeout bounds one try to boot; zero: 60 s on TCG, 20 s on KVM.
 	BootTimeout time.Duration
 	Now         func() time.Time

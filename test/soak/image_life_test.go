@@ -24,6 +24,7 @@ func imageScenarios() []scenario {
 		{points: []string{"image.tag/"}, prepare: pulled, act: (*home).tagImage},
 		{points: []string{"image.build/", "build.vm/"}, prepare: func(*home) error { return nil }, act: (*home).buildImage},
 		{points: []string{"image.dockerfile/"}, prepare: func(*home) error { return nil }, act: (*home).buildDockerfile},
+		{points: []string{"image.replace/"}, prepare: (*home).buildAgain, act: (*home).rebuildDockerfile},
 		{points: []string{"build.vm.recover/"}, prepare: (*home).abandonBuild, act: (*home).buildImage},
 		{points: []string{"vm.commit/", "image.commit/"}, prepare: func(h *home) error { return h.createVM("v", false) }, act: (*home).commitVM},
 	}

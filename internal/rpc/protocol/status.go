@@ -24,6 +24,7 @@ var statuses = map[model.Code]int{
 	model.CodeTimeout:      http.StatusGatewayTimeout,
 	model.CodeCanceled:     499, // client closed request
 	model.CodeBoot:         http.StatusServiceUnavailable,
+	model.CodeFailed:       http.StatusFailedDependency,
 	model.CodeInternal:     http.StatusInternalServerError,
 }
 
