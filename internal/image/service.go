@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"banger/internal/builder"
 	"banger/internal/imagepull"
 	"banger/internal/imagepush"
 	"banger/internal/model"
@@ -70,7 +71,8 @@ type Config struct {
 	Cache      Cache
 	Registry   Registry
 	Kernels    Kernels
-	Machines   Machines // run builds
+	Machines   Machines       // run builds
+	Builders   builder.Finder // of engines that build Dockerfiles
 	// Users returns the names of the VMs that use an image.
 	Users func(ctx context.Context, imageID string) ([]string, error)
 
