@@ -38,6 +38,16 @@ func (d *fakeDaemon) PruneKernels(ctx context.Context, p rpc.KernelPruneParams) 
 	return pruned, err
 }
 
+func (d *fakeDaemon) KernelOptions(ctx context.Context, p rpc.NameParams) ([]model.KernelOption, error) {
+	_, err := d.ShowKernel(ctx, p)
+	return []model.KernelOption{{Name: "CONFIG_NET", Value: "y"}, {Name: "CONFIG_TUN", Value: "m"}}, err
+}
+
+func (d *fakeDaemon) KernelModules(ctx context.Context, p rpc.NameParams) ([]model.KernelModule, error) {
+	_, err := d.ShowKernel(ctx, p)
+	return []model.KernelModule{{Name: "tun", Path: "kernel/drivers/net/tun.ko.xz"}}, err
+}
+
 func (d *fakeDaemon) BuildKernel(ctx context.Context, p rpc.KernelBuildParams, report model.Report) (model.Kernel, error) {
 	return d.ImportKernel(ctx, rpc.KernelImportParams{Name: cmp.Or(p.Name, p.Flavour, "tiny")}, report)
 }

@@ -160,7 +160,7 @@ func (d *fakeDaemon) PortsVM(ctx context.Context, p rpc.NameParams) ([]model.Gue
 	if err == nil && vm.State != model.VMRunning {
 		err = model.Errorf(model.CodeConflict, "VM %s is %s", vm.Name, vm.State)
 	}
-	return []model.GuestPort{{Address: "0.0.0.0", Port: 80}, {Address: "::1", Port: 8080}}, err
+	return []model.GuestPort{{Address: "0.0.0.0", Port: 80, PID: 7, Process: "nginx"}, {Address: "::1", Port: 8080}}, err
 }
 
 func fakeEvents() []model.Event {

@@ -12,26 +12,53 @@ import (
 	"banger/internal/rpc"
 )
 
+// kernelShowOptions are the flags of kernel show.
+type kernelShowOptions struct{ config, modules bool }
+
 func newKernelShowCommand(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:               "show KERNEL",
-		Aliases:           []string{"inspect"},
-		Short:             "show all about a kernel",
-		Example:           "  banger kernel show debian-12",
+	opts := &kernelShowOptions{}
+	cmd := &cobra.Command{
+		Use:     "show [flags] KERNEL",
+		Aliases: []string{"inspect"},
+		Short:   "show all about a kernel",
+		Long: "Shows what a kernel is, where it came from, what it has, and what its last test found; or\n" +
+			"its build configuration, or its modules.",
+		Example: "  banger kernel show debian-12\n" +
+			"  banger kernel show --config debian-12 | grep NF_TABLES",
 		Args:              wantArgs(1, 1, "KERNEL"),
 		ValidArgsFunction: a.names(kernelNames, false),
 		RunE: a.action(func(ctx context.Context, args []string) error {
-			return runKernelShow(ctx, a, args)
+			return runKernelShow(ctx, a, opts, rpc.NameParams{Name: args[0]})
 		}),
 	}
+	cmd.Flags().BoolVar(&opts.config, "config", false, "print the options that it was built with, CONFIG_NAME=VALUE")
+	cmd.Flags().BoolVar(&opts.modules, "modules", false, "list the modules that it can load")
+	return cmd
 }
 
-func runKernelShow(ctx context.Context, a *app, args []string) error {
+func runKernelShow(ctx context.Context, a *app, opts *kernelShowOptions, p rpc.NameParams) error {
+	if opts.config && opts.modules {
+		return usageError("banger kernel show", "--config and --modules exclude each other")
+	}
 	api, err := a.connect(ctx)
 	if err != nil {
 		return err
 	}
-	kernel, err := api.ShowKernel(ctx, rpc.NameParams{Name: args[0]})
+	switch {
+	case opts.config:
+		options, err := api.KernelOptions(ctx, p)
+		if err != nil {
+			return err
+		}
+		return showLines(a, options, func(o model.KernelOption) string { return o.Name + "=" + o.Value })
+	case opts.modules:
+		modules, err := api.KernelModules(ctx, p)
+		if err != nil {
+			return err
+		}
+		return showLines(a, modules, func(m model.KernelModule) string { return m.Path })
+	}
+	kernel, err := api.ShowKernel(ctx, p)
 	if err != nil {
 		return err
 	}

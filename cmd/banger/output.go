@@ -62,15 +62,23 @@ func showList[T any](a *app, items []T, name func(T) string, tabulate func([]T) 
 		}
 		return a.printJSON(items)
 	case a.flags.quiet:
-		var names bytes.Buffer
-		for _, item := range items {
-			fmt.Fprintln(&names, printable(name(item)))
-		}
-		_, err := names.WriteTo(a.stdout)
-		return err
+		return showLines(a, items, name)
 	default:
 		return tabulate(items).write(a.stdout)
 	}
+}
+
+// showLines prints each item as a line of text, or all as JSON.
+func showLines[T any](a *app, items []T, text func(T) string) error {
+	if a.flags.json {
+		return a.printJSON(items)
+	}
+	var lines bytes.Buffer
+	for _, item := range items {
+		fmt.Fprintln(&lines, printable(text(item)))
+	}
+	_, err := lines.WriteTo(a.stdout)
+	return err
 }
 
 // showOne prints all of one object: as JSON, by name only, or as facts.

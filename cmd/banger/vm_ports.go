@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strconv"
 
@@ -43,10 +44,18 @@ func portName(p model.GuestPort) string {
 	return net.JoinHostPort(p.Address, strconv.Itoa(int(p.Port)))
 }
 
+// processName is the name and the number of who listens.
+func processName(p model.GuestPort) string {
+	if p.Process == "" {
+		return "-"
+	}
+	return fmt.Sprintf("%s (%d)", p.Process, p.PID)
+}
+
 func portTable(ports []model.GuestPort) table {
-	t := table{header: []string{"PORT", "PROTOCOL", "ADDRESS"}}
+	t := table{header: []string{"PORT", "PROTOCOL", "ADDRESS", "PROCESS"}}
 	for _, p := range ports {
-		t.rows = append(t.rows, []string{strconv.Itoa(int(p.Port)), "tcp", p.Address})
+		t.rows = append(t.rows, []string{strconv.Itoa(int(p.Port)), "tcp", p.Address, processName(p)})
 	}
 	return t
 }

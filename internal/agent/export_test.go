@@ -1,5 +1,11 @@
 package agent
 
+import (
+	"io"
+
+	"banger/internal/wire"
+)
+
 // What only PID 1 of a guest calls, for tests of what can be tested without.
 var (
 	WriteEtc         = writeEtc
@@ -9,7 +15,6 @@ var (
 	Blocks           = blocks
 	TakeOver         = takeOver
 	Sysmon           = sysmon
-	ReadPorts        = readPorts
 )
 
 // NewAccount makes what LookupAccount returns.
@@ -23,3 +28,13 @@ func (a account) Home() string { return a.home }
 
 // ModulesFor is what LoadOnRequest loads.
 var ModulesFor = modulesFor
+
+// PortsOf reads a table of sockets and names their owners as a directory like
+// /proc has them.
+func PortsOf(table io.Reader, proc string) ([]wire.Port, error) {
+	found, err := readPorts(table)
+	if err != nil {
+		return nil, err
+	}
+	return nameOwners(proc, found), nil
+}

@@ -19,7 +19,7 @@ import (
 // listening returns the TCP ports that processes of the guest listen on, at
 // most wire.MaxPorts. It needs no program of the image.
 func listening() ([]wire.Port, error) {
-	var found []wire.Port
+	var found []socket
 	for _, path := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		file, err := os.Open(path)
 		if os.IsNotExist(err) { // a kernel without it
@@ -28,18 +28,24 @@ func listening() ([]wire.Port, error) {
 		if err != nil {
 			return nil, err
 		}
-		ports, err := readPorts(file)
+		sockets, err := readPorts(file)
 		_ = file.Close()
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", path, err)
 		}
-		found = append(found, ports...)
+		found = append(found, sockets...)
 	}
-	slices.SortFunc(found, func(a, b wire.Port) int {
-		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Address, b.Address))
+	slices.SortFunc(found, func(a, b socket) int {
+		return cmp.Or(cmp.Compare(a.port.Port, b.port.Port), cmp.Compare(a.port.Address, b.port.Address))
 	})
-	found = slices.Compact(found) // several sockets may share a port (SO_REUSEPORT)
-	return found[:min(len(found), wire.MaxPorts)], nil
+	found = slices.CompactFunc(found, func(a, b socket) bool { return a.port == b.port }) // they may share it (SO_REUSEPORT)
+	return nameOwners("/proc", found[:min(len(found), wire.MaxPorts)]), nil
+}
+
+// socket is one that is listened on.
+type socket struct {
+	port  wire.Port
+	inode string
 }
 
 // maxSockets bounds how many sockets are looked at: listening ones come first
@@ -47,10 +53,11 @@ func listening() ([]wire.Port, error) {
 const maxSockets = 4 * wire.MaxPorts
 
 // readPorts reads a table of sockets (Documentation/networking/proc_net_tcp.rst
-// of Linux): the second field is the local address, the fourth the state.
-func readPorts(table io.Reader) ([]wire.Port, error) {
+// of Linux): the second field is the local address, the fourth the state,
+// the tenth the inode.
+func readPorts(table io.Reader) ([]socket, error) {
 	const listen = "0A" // TCP_LISTEN, include/net/tcp_states.h
-	var ports []wire.Port
+	var found []socket
 	lines := bufio.NewScanner(table)
 	for n := 0; n < maxSockets && lines.Scan(); n++ {
 		fields := strings.Fields(lines.Text())
@@ -61,9 +68,13 @@ func readPorts(table io.Reader) ([]wire.Port, error) {
 		if err != nil {
 			return nil, err
 		}
-		ports = append(ports, port)
+		s := socket{port: port}
+		if len(fields) > 9 {
+			s.inode = fields[9]
+		}
+		found = append(found, s)
 	}
-	return ports, lines.Err()
+	return found, lines.Err()
 }
 
 // parseSocket reads ADDRESS:PORT in hexadecimal. The address is printed as

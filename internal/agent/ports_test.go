@@ -1,6 +1,10 @@
 package agent_test
 
 import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -38,12 +42,50 @@ func TestReadPorts(t *testing.T) {
 		"a port too large": {table: socketHeader + "   0: 0100007F:FFFFF 0:0 0A\n", fails: true},
 		"short lines":      {table: socketHeader + "\n x\n"},
 	} {
-		got, err := agent.ReadPorts(strings.NewReader(tc.table))
+		got, err := agent.PortsOf(strings.NewReader(tc.table), "/nonexistent")
+		if len(got) == 0 {
+			got = nil
+		}
 		if (err != nil) != tc.fails {
 			t.Errorf("%s: %v", name, err)
 		}
 		if d := cmp.Diff(tc.want, got); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
+	}
+}
+
+// TestPortOwners: who listens is told by the links of what processes have open;
+// what cannot be read is left out.
+func TestPortOwners(t *testing.T) {
+	t.Parallel()
+	proc := t.TempDir()
+	for path, target := range map[string]string{
+		"12/fd/0": "/dev/null", "12/fd/3": "socket:[77]", "13/fd/4": "socket:[78]", "self/fd/1": "socket:[79]", "14/fd/1": "socket:[80]",
+	} {
+		path = filepath.Join(proc, path)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.Symlink(target, path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for pid, name := range map[string]string{"12": "nginx", "13": "a b"} { // 14 has ended in between
+		if err := os.WriteFile(filepath.Join(proc, pid, "comm"), []byte(name+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	table := socketHeader
+	for i, inode := range []string{"77", "78", "79", "80"} {
+		table += fmt.Sprintf("%d: 00000000:005%d 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 %s 1 0\n", i, i, inode)
+	}
+	got, err := agent.PortsOf(strings.NewReader(table), proc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []wire.Port{
+		{Address: "0.0.0.0", Port: 80, PID: 12, Process: "nginx"}, {Address: "0.0.0.0", Port: 81, PID: 13, Process: "a b"},
+		{Address: "0.0.0.0", Port: 82}, {Address: "0.0.0.0", Port: 83},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
 	}
 }

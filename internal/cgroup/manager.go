@@ -154,9 +154,10 @@ func makeGroup(dir string, controllers []string, settings []setting) error {
 	return nil
 }
 
-// Remove removes the group of that id, whose processes have ended: it may take
-// a moment until the kernel has seen that too. One that is not there is no
-// error.
+// Remove removes the group of that id, whose VM's process has ended: it may
+// take a moment until the kernel has seen that too. What else that process has
+// left in the group is killed where the kernel can do so (cgroup.kill, version
+// 2, Linux 5.14). A group that is not there is no error.
 func (m *Manager) Remove(ctx context.Context, id string) error {
 	var errs []error
 	for _, dir := range m.Dirs(id) {
@@ -166,7 +167,7 @@ func (m *Manager) Remove(ctx context.Context, id string) error {
 }
 
 func removeGroup(ctx context.Context, dir string) error {
-	for {
+	for try := 0; ; try++ {
 		err := unix.Rmdir(dir)
 		switch {
 		case err == nil || errors.Is(err, unix.ENOENT):
@@ -174,12 +175,25 @@ func removeGroup(ctx context.Context, dir string) error {
 		case !errors.Is(err, unix.EBUSY):
 			return &os.PathError{Op: "rmdir", Path: dir, Err: err}
 		}
+		if try == 1 { // version 1 has no such file
+			killGroup(dir)
+		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("removing control group %s: %w", dir, err)
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+}
+
+// killGroup kills what is in a group, if the kernel can.
+func killGroup(dir string) {
+	f, err := os.OpenFile(filepath.Join(dir, "cgroup.kill"), os.O_WRONLY, 0)
+	if err != nil {
+		return
+	}
+	_, _ = f.WriteString("1") // what is left then is seen by who removes it
+	_ = f.Close()
 }
 
 // IDs returns the ids of the groups that there are.

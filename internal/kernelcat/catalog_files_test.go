@@ -46,7 +46,7 @@ func TestLoadCatalog(t *testing.T) {
 	for _, e := range c.Kernels {
 		names = append(names, e.Name)
 	}
-	if got := strings.Join(names, " "); got != "debian-12-cloud debian-12 other mine" {
+	if got := strings.Join(names, " "); got != "debian-12-cloud debian-12 debian-13-cloud debian-13 ubuntu-24.04 other mine" {
 		t.Errorf("got %s", got)
 	}
 	if _, err := kernelcat.LoadCatalog(filepath.Join(dir, "none")); err != nil {

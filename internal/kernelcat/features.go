@@ -87,8 +87,11 @@ func (st *stage) addConfig() error {
 }
 
 // config returns the configuration in the stage, nil when there is none.
-func (st *stage) config() (options, error) {
-	f, err := os.Open(st.path(ConfigFile))
+func (st *stage) config() (options, error) { return readConfig(st.path(ConfigFile)) }
+
+// readConfig reads a file of a build configuration; nil when it is not there.
+func readConfig(path string) (options, error) {
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -124,7 +124,7 @@ func (s *Service) refuseTaken(ctx context.Context, name string) error {
 	}
 	if _, ok := catalog.find(name); ok {
 		return model.Errorf(model.CodeConflict, "%s is the name of a kernel in the catalog", name).
-			WithHint("choose another name")
+			WithHint("choose another name; `banger kernel pull` has --name for it")
 	}
 	if model.CodeOf(err) != model.CodeNotFound {
 		return err

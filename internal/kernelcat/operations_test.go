@@ -63,7 +63,7 @@ func TestLists(t *testing.T) {
 			t.Errorf("%+v lacks sources or description", c)
 		}
 	}
-	if diff := cmp.Diff(map[string]bool{"debian-12-cloud": true, "debian-12": false}, pulled); diff != "" {
+	if diff := cmp.Diff(map[string]bool{"debian-12-cloud": true, "debian-12": false, "debian-13-cloud": false, "debian-13": false, "ubuntu-24.04": false}, pulled); diff != "" {
 		t.Errorf("catalog: (-want +got)\n%s", diff)
 	}
 }

@@ -62,4 +62,6 @@ type VMHealth struct {
 type GuestPort struct {
 	Address string `json:"address" doc:"that it is bound to: 0.0.0.0 and :: are all"`
 	Port    uint16 `json:"port"`
+	PID     int    `json:"pid,omitempty" doc:"in the guest: one of the processes that listen"`
+	Process string `json:"process,omitempty" doc:"its name"`
 }

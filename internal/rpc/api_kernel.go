@@ -23,6 +23,10 @@ type KernelAPI interface {
 	ListKernels(ctx context.Context) ([]model.Kernel, error)
 	ListCatalog(ctx context.Context) ([]model.CatalogKernel, error)
 	ShowKernel(ctx context.Context, p NameParams) (model.Kernel, error)
+	// KernelOptions returns the build configuration of a kernel on this host.
+	KernelOptions(ctx context.Context, p NameParams) ([]model.KernelOption, error)
+	// KernelModules returns the modules that a kernel on this host can load.
+	KernelModules(ctx context.Context, p NameParams) ([]model.KernelModule, error)
 	// DefaultKernel makes a kernel on this host the default one; without a
 	// name it returns the default one.
 	DefaultKernel(ctx context.Context, p KernelDefaultParams) (model.Kernel, error)

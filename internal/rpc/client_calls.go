@@ -88,6 +88,16 @@ func (c *Client) ListCatalog(ctx context.Context) ([]model.CatalogKernel, error)
 	return invoke[[]model.CatalogKernel](ctx, c, "kernel.catalog", none{})
 }
 
+// KernelOptions implements API.
+func (c *Client) KernelOptions(ctx context.Context, p NameParams) ([]model.KernelOption, error) {
+	return invoke[[]model.KernelOption](ctx, c, "kernel.options", p)
+}
+
+// KernelModules implements API.
+func (c *Client) KernelModules(ctx context.Context, p NameParams) ([]model.KernelModule, error) {
+	return invoke[[]model.KernelModule](ctx, c, "kernel.modules", p)
+}
+
 // ShowKernel implements API.
 func (c *Client) ShowKernel(ctx context.Context, p NameParams) (model.Kernel, error) {
 	return invoke[model.Kernel](ctx, c, "kernel.show", p)

@@ -81,6 +81,8 @@ func apiCalls() []apiCall {
 		{"ListKernels", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListKernels(ctx) }, []model.Kernel{fakeKernel("k")}, false},
 		{"ListCatalog", nil, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ListCatalog(ctx) }, []model.CatalogKernel{{Name: "c", Has: []string{"vsock"}}}, false},
 		{"ShowKernel", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.ShowKernel(ctx, name) }, fakeKernel("web"), false},
+		{"KernelOptions", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.KernelOptions(ctx, name) }, []model.KernelOption{{Name: "CONFIG_A", Value: "y"}}, false},
+		{"KernelModules", name, func(ctx context.Context, a rpc.API, _ model.Report) (any, error) { return a.KernelModules(ctx, name) }, []model.KernelModule{{Name: "a", Path: "kernel/a.ko"}}, false},
 		{"BuildKernel", kbuild, func(ctx context.Context, a rpc.API, r model.Report) (any, error) {
 			return a.BuildKernel(ctx, kbuild, r)
 		}, fakeKernel("k"), true},

@@ -141,6 +141,12 @@ func (f *fakeAPI) ListCatalog(ctx context.Context) ([]model.CatalogKernel, error
 func (f *fakeAPI) ShowKernel(ctx context.Context, p rpc.NameParams) (model.Kernel, error) {
 	return fakeKernel(p.Name), f.called(ctx, p)
 }
+func (f *fakeAPI) KernelOptions(ctx context.Context, p rpc.NameParams) ([]model.KernelOption, error) {
+	return []model.KernelOption{{Name: "CONFIG_A", Value: "y"}}, f.called(ctx, p)
+}
+func (f *fakeAPI) KernelModules(ctx context.Context, p rpc.NameParams) ([]model.KernelModule, error) {
+	return []model.KernelModule{{Name: "a", Path: "kernel/a.ko"}}, f.called(ctx, p)
+}
 func (f *fakeAPI) BuildKernel(ctx context.Context, p rpc.KernelBuildParams, report model.Report) (model.Kernel, error) {
 	return fakeKernel(p.Name), f.long(ctx, p, report)
 }

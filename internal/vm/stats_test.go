@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -96,7 +97,11 @@ func TestPorts(t *testing.T) {
 	}
 	defer l.Close()
 	addr := netip.MustParseAddrPort(l.Addr().String())
-	want := model.GuestPort{Address: addr.Addr().String(), Port: addr.Port()}
+	comm, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := model.GuestPort{Address: addr.Addr().String(), Port: addr.Port(), PID: os.Getpid(), Process: strings.TrimSpace(string(comm))}
 	ports, err := r.PortsVM(t.Context(), rpc.NameParams{Name: "web"})
 	if err != nil || !slices.Contains(ports, want) {
 		t.Errorf("%v, %v: want %v", ports, err, want)

@@ -12,6 +12,7 @@ const (
 	MaxInterfaces = 64   // network interfaces in a Status
 	MaxPorts      = 1024 // in an answer to OpPorts
 	maxInterface  = 15   // bytes of a name, IFNAMSIZ without its NUL
+	maxComm       = 15   // bytes of a process's name, TASK_COMM_LEN without its NUL
 )
 
 // Status is how a guest does at the moment.
@@ -37,6 +38,8 @@ type Interface struct {
 type Port struct {
 	Address string `json:"address"` // 0.0.0.0, ::, 127.0.0.1, ...
 	Port    uint16 `json:"port"`
+	PID     int    `json:"pid,omitempty"`     // one of the processes that have it; 0: not known
+	Process string `json:"process,omitempty"` // its name, /proc/PID/comm
 }
 
 // Validate checks an answer of an agent, which is untrusted, and makes its
@@ -65,15 +68,21 @@ func (s *Status) Validate() error {
 	return nil
 }
 
-// ValidatePorts checks an answer of an agent, which is untrusted.
+// ValidatePorts checks an answer of an agent, which is untrusted, and makes its
+// texts printable.
 func ValidatePorts(ports []Port) error {
 	if len(ports) > MaxPorts {
 		return violation("%d ports", len(ports))
 	}
-	for _, p := range ports {
+	for i := range ports {
+		p := &ports[i]
 		if addr, err := netip.ParseAddr(p.Address); err != nil || addr.Zone() != "" || p.Port == 0 {
 			return violation("port %d of address %.40q", p.Port, p.Address)
 		}
+		if len(p.Process) > maxComm || p.PID < 0 {
+			return violation("port %d of process %d with a name of %d bytes", p.Port, p.PID, len(p.Process))
+		}
+		p.Process = model.Printable(p.Process)
 	}
 	return nil
 }

@@ -31,15 +31,18 @@ func TestStatusOfAHostileAgent(t *testing.T) {
 
 func TestPortsOfAHostileAgent(t *testing.T) {
 	t.Parallel()
-	if err := wire.ValidatePorts([]wire.Port{{Address: "::", Port: 80}, {Address: "10.0.0.1", Port: 65535}}); err != nil {
-		t.Error(err)
+	good := []wire.Port{{Address: "::", Port: 80, PID: 1, Process: "a\x1b[2J"}, {Address: "10.0.0.1", Port: 65535}}
+	if err := wire.ValidatePorts(good); err != nil || strings.Contains(good[0].Process, "\x1b") {
+		t.Errorf("%v, %+v", err, good)
 	}
 	for name, ports := range map[string][]wire.Port{
-		"no address": {{Port: 80}},
-		"a name":     {{Address: "localhost", Port: 80}},
-		"no port":    {{Address: "::"}},
-		"a zone":     {{Address: "fe80::1%\x1b", Port: 80}},
-		"too many":   make([]wire.Port, wire.MaxPorts+1),
+		"no address":     {{Port: 80}},
+		"a name":         {{Address: "localhost", Port: 80}},
+		"no port":        {{Address: "::"}},
+		"a zone":         {{Address: "fe80::1%\x1b", Port: 80}},
+		"a long process": {{Address: "::", Port: 80, Process: "sixteen-bytes-it"}},
+		"no process":     {{Address: "::", Port: 80, PID: -1}},
+		"too many":       make([]wire.Port, wire.MaxPorts+1),
 	} {
 		if err := wire.ValidatePorts(ports); !errors.Is(err, wire.ErrViolation) {
 			t.Errorf("%s: %v", name, err)

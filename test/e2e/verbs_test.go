@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -23,6 +24,9 @@ func TestVerbsOfAVM(t *testing.T) {
 		}
 		return ""
 	})
+	if out := h.ok(t, "ports", "verbs"); !regexp.MustCompile(`9090 .*(nc|busybox) \([0-9]+\)`).MatchString(out) {
+		t.Errorf("ports does not say who listens:\n%s", out)
+	}
 	var stats []model.VMStats
 	if err := json.Unmarshal([]byte(h.ok(t, "stats", "--no-stream", "--json", "verbs")), &stats); err != nil {
 		t.Fatal(err)

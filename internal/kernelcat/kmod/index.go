@@ -20,7 +20,7 @@ type Index struct {
 // Add takes a module that is at path in its tree; ko are its plain bytes. It
 // returns the path without the ending of a compression.
 func (x *Index) Add(at string, ko []byte) (plain string, err error) {
-	name, _ := moduleName(at)
+	name, _ := ModuleName(at)
 	info, err := ParseInfo(ko)
 	if err != nil {
 		return "", err

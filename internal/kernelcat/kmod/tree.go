@@ -70,15 +70,15 @@ func (t *Tree) list() error {
 		if files++; files > MaxFiles {
 			return model.Errorf(model.CodeLimit, "the modules directory has more than %d entries", MaxFiles)
 		}
-		if name, ok := moduleName(p); ok && d.Type().IsRegular() {
+		if name, ok := ModuleName(p); ok && d.Type().IsRegular() {
 			t.paths[name] = p
 		}
 		return nil
 	})
 }
 
-// moduleName returns the name of the module in a file, if it is one.
-func moduleName(p string) (string, bool) {
+// ModuleName returns the name of the module in a file, if it is one.
+func ModuleName(p string) (string, bool) {
 	base, suffix, ok := strings.Cut(path.Base(p), ".ko")
 	switch suffix {
 	case "", ".gz", ".xz", ".zst":
@@ -101,7 +101,7 @@ func (t *Tree) readBuiltin() error {
 	t.builtin = map[string]struct{}{}
 	lines := bufio.NewScanner(io.LimitReader(f, maxListBytes))
 	for lines.Scan() {
-		if name, ok := moduleName(lines.Text()); ok {
+		if name, ok := ModuleName(lines.Text()); ok {
 			t.builtin[name] = struct{}{}
 		}
 	}

@@ -84,6 +84,8 @@ func kernelRoutes(api rpc.API) []route {
 		call("kernel.list", "ListKernels", "The kernels that are on this host", noParams(api.ListKernels)),
 		call("kernel.catalog", "ListCatalog", "The kernels that can be pulled", noParams(api.ListCatalog)),
 		call("kernel.show", "ShowKernel", "One kernel", api.ShowKernel),
+		call("kernel.options", "KernelOptions", "The build configuration of a kernel", api.KernelOptions),
+		call("kernel.modules", "KernelModules", "The modules that a kernel can load", api.KernelModules),
 		call("kernel.delete", "DeleteKernel", "Delete a kernel that nothing needs", api.DeleteKernel),
 		long("kernel.build", "BuildKernel", "Build a kernel from source", api.BuildKernel),
 		long("kernel.test", "TestKernel", "Boot a kernel and try what it can do", api.TestKernel),
