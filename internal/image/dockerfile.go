@@ -13,6 +13,7 @@ import (
 	"banger/internal/dockerfile"
 	"banger/internal/failpoint"
 	"banger/internal/imagemgr"
+	"banger/internal/imagepull"
 	"banger/internal/imagepush"
 	"banger/internal/model"
 	"banger/internal/operation"
@@ -236,7 +237,7 @@ func (d *dockerBuild) keep(ctx context.Context, img model.Image, boot model.Boot
 		return model.Image{}, err
 	}
 	d.op.Stage("publish")
-	if err := d.service.publish(ctx, d.staging, &img); err != nil {
+	if err := place(d.staging, img); err != nil {
 		return model.Image{}, err
 	}
 	if err := failpoint.Hit(ctx, "image.dockerfile/published"); err != nil {
@@ -247,10 +248,11 @@ func (d *dockerBuild) keep(ctx context.Context, img model.Image, boot model.Boot
 }
 
 // newImage returns the image to be; source and config are what is known of the
-// OCI image that it is made of.
-func (d *dockerBuild) newImage(source model.ImageSource, config model.ImageConfig) model.Image {
+// OCI image that it is made of, built of its root filesystem.
+func (d *dockerBuild) newImage(source model.ImageSource, config model.ImageConfig, built imagepull.Built) model.Image {
 	return model.Image{
 		ID: d.id, Name: d.params.Name, Managed: true, Dir: d.staging.Final, Config: config, CreatedAt: d.service.cfg.Now().UTC(),
+		SizeBytes: built.SizeBytes, UsedBytes: built.UsedBytes, Digest: built.Digest,
 		Source: model.ImageSource{
 			Kind: KindBuild, ManifestDigest: source.ManifestDigest, ConfigDigest: source.ConfigDigest, Platform: source.Platform,
 			BuilderVersion: d.service.cfg.Version, History: source.History,
@@ -263,12 +265,12 @@ func (d *dockerBuild) newImage(source model.ImageSource, config model.ImageConfi
 
 // describe makes the root filesystem and returns the image to be.
 func (d *dockerBuild) describe(ctx context.Context, last *dockerStage) (model.Image, error) {
-	source, err := d.rootfs(ctx, last.image, d.staging.Path(model.RootfsFile))
+	source, built, err := d.rootfs(ctx, last.image, d.staging.Path(model.RootfsFile))
 	if err != nil {
 		return model.Image{}, err
 	}
 	source.ManifestDigest, source.ConfigDigest = last.image.Digest, last.image.ConfigDigest()
-	img := d.newImage(source, last.state.Config)
+	img := d.newImage(source, last.state.Config, built)
 	img.Kernel = last.kernel
 	record, base := img.Source.Build, last.base
 	record.Base, record.BaseID, record.BaseRef = base.Name, base.ID, base.Source.Reference
@@ -282,15 +284,16 @@ func (d *dockerBuild) describe(ctx context.Context, last *dockerStage) (model.Im
 
 // rootfs makes the filesystem of img at path, or shares the one of an image
 // that has the same layers.
-func (d *dockerBuild) rootfs(ctx context.Context, img *imagepush.Image, path string) (model.ImageSource, error) {
+func (d *dockerBuild) rootfs(ctx context.Context, img *imagepush.Image, path string) (model.ImageSource, imagepull.Built, error) {
 	images, err := d.service.cfg.Store.Images(ctx)
 	if err != nil {
-		return model.ImageSource{}, err
+		return model.ImageSource{}, imagepull.Built{}, err
 	}
 	for _, have := range images {
 		same := have.Managed && have.Source.ManifestDigest == img.Digest && have.Source.BuilderVersion == d.service.cfg.Version
 		if same && have.Source.Build != nil && have.Source.Build.Dockerfile != "" && exists(have.RootfsPath()) {
-			return have.Source, imagemgr.Share(have.RootfsPath(), path)
+			built := imagepull.Built{SizeBytes: have.SizeBytes, UsedBytes: have.UsedBytes, Digest: have.Digest}
+			return have.Source, built, imagemgr.Share(have.RootfsPath(), path)
 		}
 	}
 	return d.flatten(ctx, img, path)

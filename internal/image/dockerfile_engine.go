@@ -92,7 +92,7 @@ func (d *dockerBuild) runEngine(ctx context.Context) (model.Image, error) {
 	if err != nil {
 		return model.Image{}, err
 	}
-	img := d.newImage(resolved.Source, resolved.Config)
+	img := d.newImage(resolved.Source, resolved.Config, built)
 	img.Kernel, img.Source.Layers = d.kernel, built.Layers
 	return d.keep(ctx, img, model.BootFiles{})
 }

@@ -36,6 +36,7 @@ type Store interface {
 type Puller interface {
 	Resolve(ctx context.Context, ref imagepull.Ref, platform string, report model.Report) (*imagepull.Image, error)
 	ResolveStream(ctx context.Context, ref imagepull.Ref, in io.Reader, platform string, report model.Report) (*imagepull.Image, error)
+	ResolveCached(ctx context.Context, digest, platform string) (*imagepull.Image, error)
 	BuildExt4(ctx context.Context, img *imagepull.Image, path string, opt imagepull.BuildOptions, report model.Report) (imagepull.Built, error)
 }
 
