@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 
 	"banger/internal/builder"
-	"banger/internal/failpoint"
 	"banger/internal/imagepull"
 	"banger/internal/model"
 )
@@ -110,7 +109,7 @@ func (d *dockerBuild) buildByEngine(ctx context.Context) (id string, err error) 
 		Args: d.params.BuildArgs, NoCache: d.params.NoCache, Network: d.params.Network, Tag: "localhost/banger/" + d.params.Name,
 	}
 	id, err = d.engine.Build(ctx, b, d.work(), d.log)
-	if err := errors.Join(d.log.flush(), failpoint.Hit(ctx, "image.dockerfile/step")); err != nil {
+	if err := d.log.flush(); err != nil {
 		return "", err
 	}
 	if errors.Is(err, builder.ErrFailed) {
