@@ -14,7 +14,7 @@ import (
 func (d *fakeDaemon) BuildImage(_ context.Context, p rpc.ImageBuildParams, report model.Report) (model.Image, error) {
 	report(model.Progress{Note: "==> script " + p.ScriptName})
 	if strings.Contains(p.Script, "fail") {
-		return model.Image{}, model.Errorf(model.CodeInvalid, "script %s failed at line 7 (fail) with status 1", p.ScriptName)
+		return model.Image{}, model.Errorf(model.CodeFailed, "script %s failed at line 7 (fail) with status 1", p.ScriptName)
 	}
 	record := &model.BuildRecord{Base: p.Base, Script: p.ScriptName, Packages: p.Packages, Tools: p.Tools, Network: p.Network, Log: model.BuildLogFile}
 	for _, h := range p.Hooks {
@@ -31,7 +31,7 @@ func (d *fakeDaemon) BuildDockerfile(_ context.Context, p rpc.DockerfileBuildPar
 	report(model.Progress{Note: "==> FROM " + p.Target})
 	return d.addImage(model.Image{
 		ID: "00000000000000f5", Name: p.Name, Managed: true, CreatedAt: epoch, Dir: "/s/images/f5",
-		Source: model.ImageSource{Kind: "build", Build: &model.BuildRecord{Dockerfile: p.Dockerfile, Network: p.Network}},
+		Source: model.ImageSource{Kind: "build", Build: &model.BuildRecord{Builder: p.Builder, Dockerfile: p.Dockerfile, Network: p.Network}},
 	})
 }
 

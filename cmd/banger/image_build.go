@@ -44,7 +44,8 @@ func newImageBuildCommand(a *app) *cobra.Command {
 			"The steps see the environment of the base and that of --env, which is not kept.\n\n" +
 			"With --tag NAME the argument is a directory, and its Dockerfile is built: each RUN in a VM\n" +
 			"of its own. What a step made is kept, and taken again while nothing before it changes.\n" +
-			"banger image cache prune drops it.",
+			"banger image cache prune drops it. --builder lets docker, podman or buildah of this host\n" +
+			"build instead; auto is the first of them that answers, else banger.",
 		Example: "  banger image build -t web .\n" +
 			"  banger image build web --from debian:bookworm --package nginx --script setup.sh\n" +
 			"  banger image build mine --from base --network none --size 8G --script setup.sh --hook after-script=clean.sh",
@@ -69,6 +70,7 @@ func newImageBuildCommand(a *app) *cobra.Command {
 	flags.VarP(&opts.memory, "memory", "m", "memory of the build, such as 512M or 2G")
 	enumFlag(flags, &opts.network, "network", "what the build may reach; default: user", string(model.NetNone), string(model.NetUser))
 	opts.docker.add(flags)
+	_ = cmd.RegisterFlagCompletionFunc("builder", words(builders()...))
 	_ = cmd.RegisterFlagCompletionFunc("network", words(string(model.NetNone), string(model.NetUser)))
 	_ = cmd.RegisterFlagCompletionFunc("kernel", a.names(catalogNames, false))
 	_ = cmd.RegisterFlagCompletionFunc("with", words("mise", "opencode", "tmux"))

@@ -13,6 +13,7 @@ import (
 // dockerfileOptions are the flags of 'banger image build' with a Dockerfile.
 type dockerfileOptions struct {
 	tag, file, target string
+	builder           string
 	buildArgs         []string
 	noCache           bool
 }
@@ -20,14 +21,17 @@ type dockerfileOptions struct {
 func (o *dockerfileOptions) add(flags *pflag.FlagSet) {
 	flags.StringVarP(&o.tag, "tag", "t", "", "build DIR's Dockerfile as the image `NAME`")
 	flags.StringVarP(&o.file, "file", "f", "", "`FILE` in place of DIR/Dockerfile; below DIR")
+	enumFlag(flags, &o.builder, "builder", "what builds a Dockerfile; default: banger, in VMs of its own", builders()...)
 	flags.StringVar(&o.target, "target", "", "`STAGE` of the Dockerfile to stop at")
 	flags.StringArrayVar(&o.buildArgs, "build-arg", nil, "set ARG `KEY=VALUE`; KEY alone takes the value from here")
 	flags.BoolVar(&o.noCache, "no-cache", false, "run all steps of the Dockerfile again")
 }
 
+func builders() []string { return []string{"auto", "banger", "buildah", "podman", "docker"} }
+
 // wanted tells whether a Dockerfile is to be built, not a script.
 func (o *dockerfileOptions) wanted() bool {
-	return o.tag != "" || o.file != "" || o.target != "" || len(o.buildArgs) > 0 || o.noCache
+	return o.tag != "" || o.file != "" || o.target != "" || o.builder != "" || len(o.buildArgs) > 0 || o.noCache
 }
 
 func runImageBuildDockerfile(ctx context.Context, a *app, opts *imageBuildOptions, dir string) error {
@@ -51,7 +55,7 @@ func (opts *imageBuildOptions) dockerfileParams(a *app, dir string) (p rpc.Docke
 		return p, err
 	}
 	p = rpc.DockerfileBuildParams{
-		Name: d.tag, Target: d.target, NoCache: d.noCache, KernelRef: opts.kernel, Network: opts.network, CPUs: opts.cpus, MemoryMiB: int(opts.memory / mib),
+		Name: d.tag, Builder: d.builder, Target: d.target, NoCache: d.noCache, KernelRef: opts.kernel, Network: opts.network, CPUs: opts.cpus, MemoryMiB: int(opts.memory / mib),
 	}
 	if p.Context, err = filepath.Abs(dir); err != nil {
 		return p, err

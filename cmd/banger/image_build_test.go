@@ -66,11 +66,25 @@ func TestImageBuildRefuses(t *testing.T) {
 		{"web --from debian --hook after-script=none.sh", exitNotFound, "none.sh"},
 		{"web --from debian --memory 1000K", exitUsage, "whole MiB"},
 		{"web --from debian --network host", exitUsage, "host"},
-		{"web --from debian --script -", exitUsage, "line 7"},
+		{"web --from debian --script -", exitError, "line 7"},
 	} {
 		code, stdout, stderr := builds(t, "fail\n", strings.Fields(c.args)...)
 		if code != c.code || stdout != "" || !strings.Contains(stderr, c.says) {
 			t.Errorf("%s: exit code %d, want %d: %q, %q", c.args, code, c.code, stdout, stderr)
+		}
+	}
+}
+
+func TestImageBuildBuilder(t *testing.T) {
+	t.Parallel()
+	code, stdout, stderr := builds(t, "", "--json", "-t", "web", "--builder", "podman", t.TempDir())
+	var got model.Image
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != exitOK || got.Source.Build.Builder != "podman" {
+		t.Errorf("exit code %d, %q, %q, %v", code, stdout, stderr, err)
+	}
+	for _, args := range []string{"-t web --builder sh .", "--builder podman .", "web --from debian --builder podman"} {
+		if code, _, stderr := builds(t, "", strings.Fields(args)...); code != exitUsage {
+			t.Errorf("%s: exit code %d, %q", args, code, stderr)
 		}
 	}
 }

@@ -97,6 +97,8 @@ func buildFacts(dir string, build *model.BuildRecord) []fact {
 		{"base source", build.BaseRef},
 		{"base manifest", build.BaseManifest},
 		{"base digest", build.BaseRootfs},
+		{"builder", build.Builder},
+		{"dockerfile", build.Dockerfile},
 		{"script", build.Script},
 		{"script digest", build.ScriptDigest},
 		{"packages", strings.Join(build.Packages, " ")},

@@ -70,8 +70,11 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		return nil, err
 	}
 	limits := cgroup.Find()
+	memory := quota.NewMemory(int(quotaOf(set.config.VM.Memory)>>20), db)
+	disks := quota.NewDisk(quotaOf(set.config.VM.Disk), db)
 	s.builds = buildvm.New(buildvm.Config{
 		Driver: s.driver, Kernels: s.kernels, RunDir: paths.BuildRuns(), Limits: limits, Log: log, BootTimeout: set.bootTimeout,
+		Memory: memory, Disks: disks,
 	})
 	s.images = image.New(image.Config{
 		Dir:        paths.Images(),
@@ -87,7 +90,6 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Version:    version,
 		Log:        log,
 	})
-	disks := quota.NewDisk(quotaOf(set.config.VM.Disk), db)
 	s.volumes = volume.New(volume.Config{Dir: paths.Volumes(), Store: db, Operations: s.operations, Disks: disks, Log: log})
 	s.vms = vm.New(vm.Config{
 		Paths:   paths,
@@ -102,7 +104,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 
 		BootTimeout: set.bootTimeout,
 		Limits:      limits,
-		MemoryMiB:   int(quotaOf(set.config.VM.Memory) >> 20),
+		Memory:      memory,
 		Disks:       disks,
 		ImageLeft:   s.images.ImageLeft,
 	})

@@ -9,6 +9,7 @@ import (
 
 	"banger/internal/cgroup"
 	"banger/internal/model"
+	"banger/internal/quota"
 	"banger/internal/vmm"
 )
 
@@ -23,8 +24,8 @@ type Kernels interface {
 	InitramfsFor(ctx context.Context, files model.BootFiles) (string, error)
 }
 
-// Config is what a Service works with. Only Limits, Log and BootTimeout may be
-// left out.
+// Config is what a Service works with. Driver, Kernels and RunDir are
+// needed.
 type Config struct {
 	Driver  vmm.Driver
 	Kernels Kernels
@@ -32,6 +33,10 @@ type Config struct {
 	RunDir string
 	// Limits bounds what the process of a VM may use of this host; nil: nothing.
 	Limits *cgroup.Manager
+	// Memory and Disks bound what all VMs may have together, those of builds
+	// among them; nil: nothing does.
+	Memory *quota.Memory
+	Disks  *quota.Disk
 	Log    *slog.Logger
 	// BootTimeout bounds one boot; zero: 60 s on TCG, 20 s on KVM.
 	BootTimeout time.Duration

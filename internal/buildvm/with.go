@@ -24,6 +24,7 @@ const (
 // With boots spec, lets do work in the guest, and ends the VM.
 //
 //	slot     not too many at once
+//	quota    its memory and its disk fit beside those of all VMs
 //	kernel   what it boots is found, or pulled
 //	boot     limits, the process, its record, the agent; the guest is told who it is
 //	do       the caller's
@@ -43,16 +44,46 @@ func (s *Service) With(ctx context.Context, spec Spec, report model.Report, do f
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	generation := model.NewID()
+	leave, err := s.admit(ctx, spec, generation)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	boot, err := s.findBoot(ctx, spec, report)
 	if err != nil {
 		return err
 	}
-	m, err := s.launch(ctx, spec, boot, report)
+	m, err := s.launch(ctx, spec, boot, generation, report)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.remove(context.WithoutCancel(ctx), m)) }()
 	return s.use(ctx, m, do)
+}
+
+// admit counts the VM in the quotas until leave is called.
+func (s *Service) admit(ctx context.Context, spec Spec, generation string) (leave func(), err error) {
+	info, err := os.Stat(spec.Rootfs)
+	if err != nil {
+		return nil, fmt.Errorf("looking at the disk of the build's VM: %w", err)
+	}
+	if err := s.cfg.Memory.Build(ctx, vmID(generation), spec.MemoryMiB); err != nil {
+		return nil, quotaError(err)
+	}
+	letGo, err := s.cfg.Disks.Hold(ctx, info.Size())
+	if err != nil {
+		s.cfg.Memory.End(vmID(generation))
+		return nil, quotaError(err)
+	}
+	return func() {
+		letGo()
+		s.cfg.Memory.End(vmID(generation))
+	}, nil
+}
+
+func quotaError(err error) error {
+	return model.Errorf(model.CodeOf(err), "a VM for the build: %w", err)
 }
 
 // bootSet is what a guest boots.
@@ -86,7 +117,7 @@ type machine struct {
 
 // launch starts the process, watched, limited and recorded. On error nothing
 // is left.
-func (s *Service) launch(ctx context.Context, spec Spec, boot bootSet, report model.Report) (*machine, error) {
+func (s *Service) launch(ctx context.Context, spec Spec, boot bootSet, generation string, report model.Report) (*machine, error) {
 	features, err := s.cfg.Driver.Features(ctx)
 	if err != nil {
 		return nil, err
@@ -94,7 +125,7 @@ func (s *Service) launch(ctx context.Context, spec Spec, boot bootSet, report mo
 	if features.Why != "" {
 		report(model.Progress{Note: "VMs are emulated here, which is slower: " + features.Why})
 	}
-	plan := planMachine(spec, boot, model.NewID(), s.cfg.RunDir)
+	plan := planMachine(spec, boot, generation, s.cfg.RunDir)
 	if spec.Network == model.NetUser && !features.UserNet {
 		return nil, model.Errorf(model.CodeUnsupported, "driver %s has no user-mode network here", features.Driver).
 			WithHint("see banger doctor, or build with --network none")

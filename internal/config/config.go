@@ -29,8 +29,8 @@ type Image struct {
 
 // VM is what all VMs of a user may have together . NoQuota is no bound.
 type VM struct {
-	Memory Size `toml:"memory" max:"1024TiB" doc:"what the VMs that run may have together"`
-	Disk   Size `toml:"disk" max:"1024TiB" doc:"what the disks of all VMs and all volumes may have together, as guests see them"`
+	Memory Size `toml:"memory" max:"1024TiB" doc:"what the VMs that run may have together, those of builds among them"`
+	Disk   Size `toml:"disk" max:"1024TiB" doc:"what the disks of all VMs, builds and volumes may have together, as guests see them"`
 }
 
 // NoQuota is more than any host has.

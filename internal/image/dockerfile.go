@@ -8,10 +8,12 @@ import (
 	"strings"
 
 	"banger/internal/buildcontext"
+	"banger/internal/builder"
 	"banger/internal/buildvm"
 	"banger/internal/dockerfile"
 	"banger/internal/failpoint"
 	"banger/internal/imagemgr"
+	"banger/internal/imagepull"
 	"banger/internal/imagepush"
 	"banger/internal/model"
 	"banger/internal/operation"
@@ -21,9 +23,9 @@ import (
 // BuildDockerfile makes a managed image of what a Dockerfile says.
 //
 //	step      what                                               on disk after
-//	parse     the Dockerfile and the parameters are right        -
-//	context   the directory is listed, .dockerignore left out    -
+//	parse     the parameters and the Dockerfile are right        -
 //	stage     a staging directory                                <id>.staging/
+//	context   the directory is listed, .dockerignore left out    "
 //	(stages)  those that the target needs, instruction by        + build.log
 //	          instruction; each leaves an OCI image in the cache, + blobs
 //	          under the key of the step
@@ -35,7 +37,8 @@ import (
 //	record    the row; an image that was built under that name   row
 //	          before gives it up
 //
-// An image of that name that was made of the same is returned as it is. A RUN
+// An engine of this host may build in place of context, stages and work: see
+// runEngine. An image of that name that was made of the same is returned as it is. A RUN
 // runs in a VM of its own. After a failure the staging directory is gone; the
 // steps that were done stay in the cache.
 func (s *Service) BuildDockerfile(ctx context.Context, p rpc.DockerfileBuildParams, report model.Report) (model.Image, error) {
@@ -50,6 +53,14 @@ func (s *Service) BuildDockerfile(ctx context.Context, p rpc.DockerfileBuildPara
 	return operation.Do(ctx, s.cfg.Operations, "image.dockerfile", p.Name, report,
 		func(ctx context.Context, op *operation.Op) (model.Image, error) {
 			d.service, d.op = s, op
+			if err := d.chooseBuilder(ctx); err != nil {
+				return model.Image{}, err
+			}
+			if d.engine == nil {
+				if err := d.parse(); err != nil {
+					return model.Image{}, err
+				}
+			}
 			return d.run(ctx)
 		})
 }
@@ -57,6 +68,8 @@ func (s *Service) BuildDockerfile(ctx context.Context, p rpc.DockerfileBuildPara
 // dockerBuild is one call of BuildDockerfile.
 type dockerBuild struct {
 	params rpc.DockerfileBuildParams
+	text   string
+	engine *builder.Engine // nil: banger itself
 	file   *dockerfile.File
 	order  []int // of stages
 	given  map[string]string
@@ -76,7 +89,7 @@ type dockerBuild struct {
 	steps   int
 }
 
-// planDockerfile checks the parameters and reads the Dockerfile.
+// planDockerfile checks the parameters.
 func planDockerfile(p rpc.DockerfileBuildParams) (*dockerBuild, error) {
 	if err := model.ValidateObjectName("image", p.Name); err != nil {
 		return nil, err
@@ -102,15 +115,14 @@ func planDockerfile(p rpc.DockerfileBuildParams) (*dockerBuild, error) {
 		}
 		d.given[key] = value
 	}
-	return d, d.parse()
+	text, err := buildcontext.ReadDockerfile(p.Context, p.Dockerfile)
+	d.text = text
+	return d, err
 }
 
-func (d *dockerBuild) parse() error {
-	text, err := buildcontext.ReadDockerfile(d.params.Context, d.params.Dockerfile)
-	if err != nil {
-		return err
-	}
-	if d.file, err = dockerfile.Parse(text); err != nil {
+// parse reads the Dockerfile, for banger's own builder.
+func (d *dockerBuild) parse() (err error) {
+	if d.file, err = dockerfile.Parse(d.text); err != nil {
 		return err
 	}
 	head := dockerfile.NewState(model.ImageConfig{})
@@ -131,11 +143,6 @@ func (d *dockerBuild) lookupGlobal(name string) (string, bool) {
 }
 
 func (d *dockerBuild) run(ctx context.Context) (_ model.Image, err error) {
-	d.op.Stage("context")
-	if d.context, err = buildcontext.Open(ctx, d.params.Context, d.params.Dockerfile); err != nil {
-		return model.Image{}, err
-	}
-	defer d.context.Close()
 	d.op.Stage("stage")
 	d.id = model.NewID()
 	if d.staging, err = imagemgr.NewStaging(d.service.cfg.Dir, d.id); err != nil {
@@ -148,10 +155,23 @@ func (d *dockerBuild) run(ctx context.Context) (_ model.Image, err error) {
 	if err := failpoint.Hit(ctx, "image.dockerfile/staged"); err != nil {
 		return model.Image{}, err
 	}
-	defer d.release()
 	if d.kernel, err = d.service.resolveKernelInputs(ctx, kernelInputs{ref: d.params.KernelRef}, d.op.Report); err != nil {
 		return model.Image{}, err
 	}
+	if d.engine != nil {
+		return d.runEngine(ctx)
+	}
+	return d.runOwn(ctx)
+}
+
+// runOwn builds in VMs of banger's own.
+func (d *dockerBuild) runOwn(ctx context.Context) (_ model.Image, err error) {
+	d.op.Stage("context")
+	if d.context, err = buildcontext.Open(ctx, d.params.Context, d.params.Dockerfile); err != nil {
+		return model.Image{}, err
+	}
+	defer d.context.Close()
+	defer d.release()
 	last, err := d.runStages(ctx)
 	if err != nil {
 		return model.Image{}, err
@@ -204,43 +224,58 @@ func (d *dockerBuild) finish(ctx context.Context, last *dockerStage) (model.Imag
 	if err != nil {
 		return model.Image{}, err
 	}
+	return d.keep(ctx, img, last.boot)
+}
+
+// keep gives the image, whose root filesystem is staged, its place and row.
+func (d *dockerBuild) keep(ctx context.Context, img model.Image, boot model.BootFiles) (_ model.Image, err error) {
 	if err := failpoint.Hit(ctx, "image.dockerfile/rootfs"); err != nil {
 		return model.Image{}, err
 	}
 	d.op.Stage("boot set")
-	if img.Boot, err = imagemgr.StageBootArtifacts(ctx, d.staging, last.boot); err != nil {
+	if img.Boot, err = imagemgr.StageBootArtifacts(ctx, d.staging, boot); err != nil {
 		return model.Image{}, err
 	}
 	d.op.Stage("publish")
-	if err := s.publish(ctx, d.staging, &img); err != nil {
+	if err := place(d.staging, img); err != nil {
 		return model.Image{}, err
 	}
 	if err := failpoint.Hit(ctx, "image.dockerfile/published"); err != nil {
 		return model.Image{}, err
 	}
 	d.op.Stage("record")
-	return img, s.recordBuilt(ctx, img)
+	return img, d.service.recordBuilt(ctx, img)
+}
+
+// newImage returns the image to be; source and config are what is known of the
+// OCI image that it is made of, built of its root filesystem.
+func (d *dockerBuild) newImage(source model.ImageSource, config model.ImageConfig, built imagepull.Built) model.Image {
+	return model.Image{
+		ID: d.id, Name: d.params.Name, Managed: true, Dir: d.staging.Final, Config: config, CreatedAt: d.service.cfg.Now().UTC(),
+		SizeBytes: built.SizeBytes, UsedBytes: built.UsedBytes, Digest: built.Digest,
+		Source: model.ImageSource{
+			Kind: KindBuild, ManifestDigest: source.ManifestDigest, ConfigDigest: source.ConfigDigest, Platform: source.Platform,
+			BuilderVersion: d.service.cfg.Version, History: source.History,
+			Build: &model.BuildRecord{
+				Network: d.params.Network, Log: model.BuildLogFile, Dockerfile: d.params.Dockerfile, Builder: d.builtBy(),
+			},
+		},
+	}
 }
 
 // describe makes the root filesystem and returns the image to be.
 func (d *dockerBuild) describe(ctx context.Context, last *dockerStage) (model.Image, error) {
-	img := model.Image{
-		ID: d.id, Name: d.params.Name, Managed: true, Dir: d.staging.Final, Kernel: last.kernel,
-		Config: last.state.Config, CreatedAt: d.service.cfg.Now().UTC(),
-	}
-	source, err := d.rootfs(ctx, last.image, d.staging.Path(model.RootfsFile))
+	source, built, err := d.rootfs(ctx, last.image, d.staging.Path(model.RootfsFile))
 	if err != nil {
-		return img, err
+		return model.Image{}, err
 	}
-	img.Source = model.ImageSource{
-		Kind: KindBuild, ManifestDigest: last.image.Digest, ConfigDigest: last.image.ConfigDigest(), Platform: source.Platform,
-		BuilderVersion: d.service.cfg.Version, History: source.History, Build: &model.BuildRecord{
-			Base: last.base.Name, BaseID: last.base.ID, BaseRef: last.base.Source.Reference,
-			BaseManifest: last.base.Source.ManifestDigest, BaseRootfs: last.base.Digest,
-			Network: d.params.Network, Log: d.staging.FinalPath(model.BuildLogFile),
-			Dockerfile: d.params.Dockerfile, Steps: d.steps, Cached: d.cached,
-		},
-	}
+	source.ManifestDigest, source.ConfigDigest = last.image.Digest, last.image.ConfigDigest()
+	img := d.newImage(source, last.state.Config, built)
+	img.Kernel = last.kernel
+	record, base := img.Source.Build, last.base
+	record.Base, record.BaseID, record.BaseRef = base.Name, base.ID, base.Source.Reference
+	record.BaseManifest, record.BaseRootfs = base.Source.ManifestDigest, base.Digest
+	record.Steps, record.Cached = d.steps, d.cached
 	for _, l := range last.image.Layers() {
 		img.Source.Layers = append(img.Source.Layers, l.Digest)
 	}
@@ -249,15 +284,16 @@ func (d *dockerBuild) describe(ctx context.Context, last *dockerStage) (model.Im
 
 // rootfs makes the filesystem of img at path, or shares the one of an image
 // that has the same layers.
-func (d *dockerBuild) rootfs(ctx context.Context, img *imagepush.Image, path string) (model.ImageSource, error) {
+func (d *dockerBuild) rootfs(ctx context.Context, img *imagepush.Image, path string) (model.ImageSource, imagepull.Built, error) {
 	images, err := d.service.cfg.Store.Images(ctx)
 	if err != nil {
-		return model.ImageSource{}, err
+		return model.ImageSource{}, imagepull.Built{}, err
 	}
 	for _, have := range images {
 		same := have.Managed && have.Source.ManifestDigest == img.Digest && have.Source.BuilderVersion == d.service.cfg.Version
 		if same && have.Source.Build != nil && have.Source.Build.Dockerfile != "" && exists(have.RootfsPath()) {
-			return have.Source, imagemgr.Share(have.RootfsPath(), path)
+			built := imagepull.Built{SizeBytes: have.SizeBytes, UsedBytes: have.UsedBytes, Digest: have.Digest}
+			return have.Source, built, imagemgr.Share(have.RootfsPath(), path)
 		}
 	}
 	return d.flatten(ctx, img, path)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"banger/internal/dockerfile"
@@ -181,7 +180,7 @@ func (st *dockerStage) openTree(ctx context.Context) (*imagetree.Tree, error) {
 	}
 	if st.tree == "" {
 		path := st.build.newTree()
-		if _, err := st.build.flatten(ctx, st.image, path); err != nil {
+		if _, _, err := st.build.flatten(ctx, st.image, path); err != nil {
 			return nil, err
 		}
 		st.tree = path
@@ -196,25 +195,11 @@ func (d *dockerBuild) newTree() string {
 }
 
 // flatten makes the filesystem of an image in the cache.
-func (d *dockerBuild) flatten(ctx context.Context, img *imagepush.Image, path string) (model.ImageSource, error) {
-	archive := d.staging.Path("layers.tar")
-	defer os.Remove(archive)
-	f, err := os.Create(archive)
+func (d *dockerBuild) flatten(ctx context.Context, img *imagepush.Image, path string) (model.ImageSource, imagepull.Built, error) {
+	resolved, err := d.service.cfg.Puller.ResolveCached(ctx, img.Digest, "")
 	if err != nil {
-		return model.ImageSource{}, err
+		return model.ImageSource{}, imagepull.Built{}, err
 	}
-	if err := errors.Join(imagepush.WriteOCIArchive(ctx, f, img, "build"), f.Close()); err != nil {
-		return model.ImageSource{}, fmt.Errorf("putting the layers together: %w", err)
-	}
-	ref, err := imagepull.ParseRef("oci-archive:" + archive)
-	if err != nil {
-		return model.ImageSource{}, err
-	}
-	resolved, err := d.service.cfg.Puller.Resolve(ctx, ref, "", d.op.Report)
-	if err != nil {
-		return model.ImageSource{}, err
-	}
-	defer func() { _ = resolved.Close() }()
-	_, err = d.service.cfg.Puller.BuildExt4(ctx, resolved, path, imagepull.BuildOptions{Stage: func(string) {}}, model.Discard)
-	return resolved.Source, err
+	built, err := d.service.cfg.Puller.BuildExt4(ctx, resolved, path, imagepull.BuildOptions{Stage: func(string) {}}, model.Discard)
+	return resolved.Source, built, err
 }

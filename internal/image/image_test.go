@@ -139,6 +139,14 @@ func (p *puller) ResolveStream(ctx context.Context, ref imagepull.Ref, _ io.Read
 	return p.Resolve(ctx, ref, platform, report)
 }
 
+func (p *puller) ResolveCached(ctx context.Context, digest, platform string) (*imagepull.Image, error) {
+	ref, err := imagepull.ParseRef("example.com/x@" + digest)
+	if err != nil {
+		return nil, err
+	}
+	return p.Resolve(ctx, ref, platform, model.Discard)
+}
+
 func (p *puller) BuildExt4(ctx context.Context, _ *imagepull.Image, path string, opt imagepull.BuildOptions, _ model.Report) (imagepull.Built, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

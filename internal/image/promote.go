@@ -116,7 +116,12 @@ func (s *Service) publish(ctx context.Context, staging imagemgr.Staging, img *mo
 	if img.Digest, err = imagemgr.RootfsDigest(ctx, rootfs); err != nil {
 		return err
 	}
-	if err := writeMetadata(staging.Path(model.ImageFile), *img); err != nil {
+	return place(staging, *img)
+}
+
+// place gives the files of img, which knows all of them, their place.
+func place(staging imagemgr.Staging, img model.Image) error {
+	if err := writeMetadata(staging.Path(model.ImageFile), img); err != nil {
 		return err
 	}
 	return staging.Publish()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"banger/internal/builder"
 	"banger/internal/imagepull"
 	"banger/internal/imagepush"
 	"banger/internal/model"
@@ -35,6 +36,7 @@ type Store interface {
 type Puller interface {
 	Resolve(ctx context.Context, ref imagepull.Ref, platform string, report model.Report) (*imagepull.Image, error)
 	ResolveStream(ctx context.Context, ref imagepull.Ref, in io.Reader, platform string, report model.Report) (*imagepull.Image, error)
+	ResolveCached(ctx context.Context, digest, platform string) (*imagepull.Image, error)
 	BuildExt4(ctx context.Context, img *imagepull.Image, path string, opt imagepull.BuildOptions, report model.Report) (imagepull.Built, error)
 }
 
@@ -70,7 +72,8 @@ type Config struct {
 	Cache      Cache
 	Registry   Registry
 	Kernels    Kernels
-	Machines   Machines // run builds
+	Machines   Machines       // run builds
+	Builders   builder.Finder // of engines that build Dockerfiles
 	// Users returns the names of the VMs that use an image.
 	Users func(ctx context.Context, imageID string) ([]string, error)
 

@@ -87,3 +87,50 @@ func cachedLayer(cache *Cache, d descriptor, host string, download func(context.
 		damaged: func(ctx context.Context) bool { return cache.evictDamaged(ctx, d.Digest) },
 	}
 }
+
+// ResolveCached finds the image of a manifest that is in the cache, for the
+// platform, without asking anyone. A document or a layer that is not there, or
+// is damaged, is model.CodeConflict: it has left the cache.
+func (p *Puller) ResolveCached(ctx context.Context, digest, platform string) (*Image, error) {
+	want, err := ParsePlatform(platform)
+	if err != nil {
+		return nil, err
+	}
+	d, err := ParseDigest(digest)
+	if err != nil {
+		return nil, err
+	}
+	docs := cachedDocuments{p.cache, p.limits}
+	root := descriptor{Digest: d, Size: -1}
+	doc, err := docs.manifest(ctx, root)
+	if err != nil {
+		return nil, leftCache(d, err)
+	}
+	c := chooser{docs: docs, want: want, limits: docs.limits}
+	found, err := c.choose(ctx, root, doc)
+	if err != nil {
+		return nil, leftCache(d, err)
+	}
+	return newImage(KindOCILayout, found, p.layerInCache), nil
+}
+
+// layerInCache returns a layer that is read from the cache and nowhere else.
+func (p *Puller) layerInCache(d descriptor) layer {
+	return layer{
+		open: func(context.Context, model.Report) (io.ReadCloser, error) {
+			f, _, err := p.cache.OpenBlob(string(d.Digest))
+			if model.CodeOf(err) == model.CodeNotFound {
+				return nil, leftCache(d.Digest, errNotCached)
+			}
+			return f, err
+		},
+		damaged: func(ctx context.Context) bool { return p.cache.evictDamaged(ctx, d.Digest) },
+	}
+}
+
+func leftCache(d Digest, err error) error {
+	if !errors.Is(err, errNotCached) {
+		return err
+	}
+	return model.Errorf(model.CodeConflict, "a part of image %s has left the cache meanwhile", d.Short()).WithHint("try again")
+}

@@ -14,7 +14,8 @@ type BuildRecord struct {
 	Hooks        []string    `json:"hooks,omitempty" doc:"moment and name of each"`
 	Network      NetworkMode `json:"network" doc:"what the build could reach"`
 	Kernel       string      `json:"kernel,omitempty" doc:"release of the kernel that it ran on"`
-	Log          string      `json:"log,omitempty" doc:"absolute path of what the build said"`
+	Log          string      `json:"log,omitempty" doc:"file of what the build said, in the image's directory"`
+	Builder      string      `json:"builder,omitempty" doc:"what built the Dockerfile, and its version"`
 	Dockerfile   string      `json:"dockerfile,omitempty" doc:"path of the Dockerfile below its context"`
 	Steps        int         `json:"steps,omitempty" doc:"instructions of the Dockerfile that were done"`
 	Cached       int         `json:"cached,omitempty" doc:"of them, those that were in the cache"`

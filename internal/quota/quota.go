@@ -1,5 +1,5 @@
-// Package quota bounds what the disks of all VMs and all volumes of a user may
-// have together.
+// Package quota bounds what the disks of all VMs, builds and volumes of a user,
+// and the memory of all VMs that run, may have together.
 package quota
 
 import (
@@ -22,6 +22,7 @@ type Disk struct {
 	limit int64 // bytes
 	store Store
 	mu    sync.Mutex // from the look at what there is to the commit of more
+	held  int64      // bytes of disks that no row knows
 }
 
 // NewDisk returns a bound of so many bytes; 0: nil, no bound.
@@ -40,15 +41,43 @@ func (d *Disk) Grow(ctx context.Context, more int64, commit func() error) error 
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if err := d.check(ctx, more); err != nil {
+		return err
+	}
+	return commit()
+}
+
+// Hold counts bytes of a disk that no row knows, that of a build, until letGo
+// is called; else it returns model.CodeLimit.
+func (d *Disk) Hold(ctx context.Context, bytes int64) (letGo func(), err error) {
+	if d == nil {
+		return func() {}, nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.check(ctx, bytes); err != nil {
+		return nil, err
+	}
+	d.held += bytes
+	return sync.OnceFunc(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.held -= bytes
+	}), nil
+}
+
+// check refuses more than fits. d.mu is held.
+func (d *Disk) check(ctx context.Context, more int64) error {
 	have, err := d.total(ctx)
 	if err != nil {
 		return err
 	}
+	have += d.held
 	if more > d.limit-have {
-		return model.Errorf(model.CodeLimit, "the disks of all VMs and volumes would have %d MiB of the %d MiB that they may have", (have+more)>>20, d.limit>>20).
+		return model.Errorf(model.CodeLimit, "the disks of all VMs, builds and volumes would have %d MiB of the %d MiB that they may have", (have+more)>>20, d.limit>>20).
 			WithHint("delete a VM (banger rm) or a volume (banger volume delete), or raise vm.disk: see `banger config show`")
 	}
-	return commit()
+	return nil
 }
 
 func (d *Disk) total(ctx context.Context) (bytes int64, err error) {

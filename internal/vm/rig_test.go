@@ -81,7 +81,7 @@ func (r *rig) restart() {
 	r.ops = operation.New(operation.Config{Store: r.db})
 	r.Service = vm.New(vm.Config{
 		Paths: r.paths, Store: r.db, Volumes: r.db, Images: r.catalog, Kernels: r.catalog, Ops: r.ops, Events: r.events,
-		Drivers: []vmm.Driver{r.fake}, Hooks: r.hooks, MemoryMiB: r.memory, Disks: quota.NewDisk(r.disks, r.db), Log: slog.New(slog.DiscardHandler), BootTimeout: time.Second,
+		Drivers: []vmm.Driver{r.fake}, Hooks: r.hooks, Memory: quota.NewMemory(r.memory, r.db), Disks: quota.NewDisk(r.disks, r.db), Log: slog.New(slog.DiscardHandler), BootTimeout: time.Second,
 	})
 	if err := r.Recover(r.t.Context()); err != nil {
 		r.t.Fatal(err)

@@ -70,8 +70,8 @@ type Config struct {
 	Log   *slog.Logger
 	// Limits bounds what the process of a VM may use of this host; nil: nothing.
 	Limits *cgroup.Manager
-	// MemoryMiB bounds what all VMs that run may have together; 0: nothing does.
-	MemoryMiB int
+	// Memory bounds what all VMs that run may have together; nil: nothing does.
+	Memory *quota.Memory
 	// Disks bounds what all disks may have; nil: nothing does.
 	Disks *quota.Disk
 	// ImageLeft is told when a VM is no longer made of an image; may be nil.
@@ -115,7 +115,7 @@ func New(cfg Config) *Service {
 
 // builtIn are the capabilities that every VM has.
 func builtIn(cfg Config) hooks {
-	all := hooks{rootHook(), workHook(), networkHook(), policyHook(), commandHook(cfg.Log), quotaHook(cfg.MemoryMiB, cfg.Store)}
+	all := hooks{rootHook(), workHook(), networkHook(), policyHook(), commandHook(cfg.Log), quotaHook(cfg.Memory)}
 	if cfg.Limits != nil {
 		all = append(all, limitsHook(cfg.Limits))
 	}

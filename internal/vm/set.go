@@ -93,7 +93,7 @@ func (s *Service) set(ctx context.Context, op *operation.Op, vm model.VM, p rpc.
 				return err
 			}
 		}
-		return cmp.Or(checkSpec(vm.Spec, img), checkPolicy(vm.Spec.Policy, vm.Spec.AutoRemove), checkMemory(vm.Spec.MemoryMiB, s.cfg.MemoryMiB))
+		return cmp.Or(checkSpec(vm.Spec, img), checkPolicy(vm.Spec.Policy, vm.Spec.AutoRemove), s.cfg.Memory.Check(vm.Spec.MemoryMiB))
 	})
 	if err != nil {
 		return model.VMChange{}, err
