@@ -73,8 +73,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 	memory := quota.NewMemory(int(quotaOf(set.config.VM.Memory)>>20), db)
 	disks := quota.NewDisk(quotaOf(set.config.VM.Disk), db)
 	s.builds = buildvm.New(buildvm.Config{
-		Driver: s.driver, Kernels: s.kernels, RunDir: paths.BuildRuns(), Limits: limits, Log: log, BootTimeout: set.bootTimeout,
-		Memory: memory, Disks: disks,
+		Driver: s.driver, Kernels: s.kernels, RunDir: paths.BuildRuns(), Limits: limits, Memory: memory, Disks: disks, Log: log, BootTimeout: set.bootTimeout,
 	})
 	s.images = image.New(image.Config{
 		Dir:        paths.Images(),

@@ -57,7 +57,7 @@ func TestFailedImageBuild(t *testing.T) {
 	script := w.home.write(t, "bad.sh", "echo 1\necho 2\n\n\n\necho 6\ncat /nonexistent\necho 8\n", 0o600)
 	for _, base := range []string{"busybox", "debian-multi"} {
 		r := w.home.try(t, "image", "build", "never-"+base, "--from", base, "--network", "none", "--script", script)
-		if r.code != 2 || r.stdout != "" || !strings.Contains(r.stderr, "script bad.sh failed at line 7 (cat /nonexistent) with status 1") ||
+		if r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, "script bad.sh failed at line 7 (cat /nonexistent) with status 1") ||
 			!strings.Contains(r.stderr, "  6\n  cat: ") || strings.Contains(r.stderr, "note: 8") {
 			t.Error(r)
 		}

@@ -64,4 +64,15 @@ func TestDockerfile(t *testing.T) {
 	if got := w.home.ok(t, "run", "--rm", "docked", "--", "sh", "-c", "ls; stat -c %u:%g hello.txt"); got != "hello.txt\nmade\n7:8\n" {
 		t.Errorf("the image has %q", got)
 	}
+	changed := strings.Replace(twelveSteps, "made.by=test", "made.by=again", 1)
+	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(changed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	w.home.ok(t, "image", "build", "-t", "docked", "--network", "none", "--build-arg", "VERSION=3", dir)
+	if got := w.home.ok(t, "image", "show", "docked"); !strings.Contains(got, "made.by=again") {
+		t.Errorf("built again under its name, the image is\n%s", got)
+	}
+	if images := w.home.ok(t, "image", "list", "-q"); strings.Count(images, "docked") != 2 {
+		t.Errorf("images: %s", images)
+	}
 }
