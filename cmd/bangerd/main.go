@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"banger/internal/config"
+	"banger/internal/keeper"
 	"banger/internal/model"
 	"banger/internal/vmm/kvm"
 )
@@ -26,6 +27,7 @@ var (
 
 func main() {
 	kvm.MaybeProbeChild()
+	keeper.MaybeChild()
 	limitMemory(os.Getenv)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)

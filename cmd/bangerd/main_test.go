@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"banger/internal/keeper"
 	"banger/internal/model"
 	"banger/internal/rpc"
 	"banger/internal/store"
@@ -27,6 +28,7 @@ const asDaemon = "BANGERD_TEST_AS_DAEMON"
 
 func TestMain(m *testing.M) {
 	kvm.MaybeProbeChild()
+	keeper.MaybeChild()
 	if os.Getenv(asDaemon) != "" {
 		main()
 		return

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
 
 	"banger/internal/buildvm"
 	"banger/internal/cgroup"
@@ -16,6 +17,7 @@ import (
 	"banger/internal/image"
 	"banger/internal/imagepull"
 	"banger/internal/imagepush"
+	"banger/internal/keeper"
 	"banger/internal/kernelboot"
 	"banger/internal/kernelcat"
 	"banger/internal/kernelcat/apt"
@@ -26,6 +28,7 @@ import (
 	"banger/internal/store"
 	"banger/internal/vm"
 	"banger/internal/vmm"
+	"banger/internal/vmm/console"
 	"banger/internal/vmm/qemu"
 	"banger/internal/volume"
 )
@@ -72,8 +75,9 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 	limits := cgroup.Find()
 	memory := quota.NewMemory(int(quotaOf(set.config.VM.Memory)>>20), db)
 	disks := quota.NewDisk(quotaOf(set.config.VM.Disk), db)
+	consoles := consoleKeeper(paths)
 	s.builds = buildvm.New(buildvm.Config{
-		Driver: s.driver, Kernels: s.kernels, RunDir: paths.BuildRuns(), Limits: limits, Memory: memory, Disks: disks, Log: log, BootTimeout: set.bootTimeout,
+		Driver: s.driver, Kernels: s.kernels, RunDir: paths.BuildRuns(), Limits: limits, Keeper: consoles, Memory: memory, Disks: disks, Log: log, BootTimeout: set.bootTimeout,
 	})
 	s.images = image.New(image.Config{
 		Dir:        paths.Images(),
@@ -102,6 +106,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Log:     log,
 
 		BootTimeout: set.bootTimeout,
+		Keeper:      consoles,
 		Limits:      limits,
 		Memory:      memory,
 		Disks:       disks,
@@ -109,6 +114,20 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 	})
 	s.health = doctor.New(doctor.Config{Paths: paths, Store: db, VMs: s.vms, Driver: s.driver, Running: s.operations.Running})
 	return s, nil
+}
+
+// consoleLook is how often the keeper looks while there is no daemon: an
+// emulated serial port brings less than a megabyte in a second.
+const consoleLook = 5 * time.Second
+
+// consoleKeeper is who keeps consoles short when this process has ended.
+func consoleKeeper(paths model.Paths) *keeper.Keeper {
+	return keeper.New(keeper.Config{
+		DaemonLock: paths.DaemonLock(), Lock: paths.KeeperLock(),
+		Runs:     []string{paths.VMRuns(), paths.BuildRuns()},
+		Consoles: []string{filepath.Join(paths.VMs(), "*", model.ConsoleFile), filepath.Join(paths.Images(), "*", model.ConsoleFile)},
+		Interval: consoleLook, Keep: console.DefaultKeep,
+	}, "/proc/self/exe") // this program, even when its file was replaced
 }
 
 // quotaOf is a bound in bytes, 0 when none was set.

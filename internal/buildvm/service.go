@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"banger/internal/cgroup"
+	"banger/internal/keeper"
 	"banger/internal/model"
 	"banger/internal/quota"
 	"banger/internal/vmm"
@@ -31,6 +32,8 @@ type Config struct {
 	Kernels Kernels
 	// RunDir holds the sockets, one directory a VM; a short path.
 	RunDir string
+	// Keeper keeps consoles short when the daemon has ended; nil: nobody does.
+	Keeper *keeper.Keeper
 	// Limits bounds what the process of a VM may use of this host; nil: nothing.
 	Limits *cgroup.Manager
 	// Memory and Disks bound what all VMs may have together, those of builds

@@ -157,6 +157,9 @@ func (s *Service) prepare(ctx context.Context, plan vmm.Spec, accel string) erro
 	if err := os.MkdirAll(plan.RunDir, 0o700); err != nil {
 		return fmt.Errorf("making the run directory of the build's VM: %w", err)
 	}
+	if err := s.cfg.Keeper.Ensure(ctx); err != nil {
+		return err
+	}
 	if s.cfg.Limits != nil {
 		if err := s.cfg.Limits.Make(ctx, plan.ID, planLimits(plan, accel)); err != nil {
 			return err

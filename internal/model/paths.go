@@ -31,6 +31,7 @@ import (
 //	Cache/apt/                     package lists of the kernels' distributions
 //	Cache/kvm.json                 whether KVM runs kernels, until the next boot
 //	Run/banger.sock                the daemon's API
+//	Run/keeper.lock                held by who keeps consoles short when the daemon has ended
 //	Run/build/<generation>/        sockets of one VM of a build, and <generation>.json
 //	Run/test/<generation>/         the same of one test of a kernel
 //	Run/vm/<generation>/           sockets and pid file of one start of a VM
@@ -139,6 +140,9 @@ func (p Paths) Apt() string { return filepath.Join(p.Cache, "apt") }
 
 // KVMVerdict keeps whether KVM runs kernels on this host.
 func (p Paths) KVMVerdict() string { return filepath.Join(p.Cache, "kvm.json") }
+
+// KeeperLock is the keeper's lock file.
+func (p Paths) KeeperLock() string { return filepath.Join(p.Run, "keeper.lock") }
 
 // Socket is the daemon's API socket.
 func (p Paths) Socket() string { return filepath.Join(p.Run, "banger.sock") }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"banger/internal/cgroup"
+	"banger/internal/keeper"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/quota"
@@ -68,6 +69,8 @@ type Config struct {
 	// Hooks are capabilities beyond the built-in ones, applied after them.
 	Hooks []Hook
 	Log   *slog.Logger
+	// Keeper keeps consoles short when the daemon has ended; nil: nobody does.
+	Keeper *keeper.Keeper
 	// Limits bounds what the process of a VM may use of this host; nil: nothing.
 	Limits *cgroup.Manager
 	// Memory bounds what all VMs that run may have together; nil: nothing does.
@@ -116,6 +119,9 @@ func New(cfg Config) *Service {
 // builtIn are the capabilities that every VM has.
 func builtIn(cfg Config) hooks {
 	all := hooks{rootHook(), workHook(), networkHook(), policyHook(), commandHook(cfg.Log), quotaHook(cfg.Memory)}
+	if cfg.Keeper != nil {
+		all = append(all, keeperHook(cfg.Keeper))
+	}
 	if cfg.Limits != nil {
 		all = append(all, limitsHook(cfg.Limits))
 	}
