@@ -54,6 +54,7 @@ test-unit: setup ## run the tests that start no guest
 
 test-e2e: setup build images ## run the end-to-end tests: real images, real guests
 	BANGER_E2E=1 $(GOTEST) -count=1 -timeout 15m ./test/e2e
+	scripts/test-guests.sh $(if $(RACE),-race) $(TESTFLAGS)
 
 fuzz: ## feed the readers of untrusted input with random changes (FUZZTIME: for how long each)
 	@scripts/fuzz.sh

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"banger/internal/model"
@@ -31,5 +33,29 @@ func TestBadHome(t *testing.T) {
 	daemon := daemonAt{getenv: func(key string) string { return map[string]string{"BANGER_HOME": "relative"}[key] }}
 	if _, err := daemon.dial(t.Context()); model.CodeOf(err) != model.CodeInvalid {
 		t.Errorf("dial: %v, want %s", err, model.CodeInvalid)
+	}
+}
+
+// TestOtherDaemon: after an upgrade the daemon is still the old one.
+func TestOtherDaemon(t *testing.T) {
+	t.Parallel()
+	same := model.VersionInfo{Version: "v2", Commit: "b"}
+	for name, c := range map[string]struct {
+		daemon model.VersionInfo
+		flags  globalFlags
+		told   bool
+	}{
+		"the same":      {daemon: same},
+		"an older one":  {daemon: model.VersionInfo{Version: "v1", Commit: "a"}, told: true},
+		"another build": {daemon: model.VersionInfo{Version: "v2", Commit: "a"}, told: true},
+		"quiet":         {daemon: model.VersionInfo{Version: "v1"}, flags: globalFlags{quiet: true}},
+		"for a program": {daemon: model.VersionInfo{Version: "v1"}, flags: globalFlags{json: true}},
+	} {
+		var stderr bytes.Buffer
+		a := &app{build: same, stderr: &stderr, flags: c.flags}
+		a.tellOther(c.daemon)
+		if told := strings.Contains(stderr.String(), "system shutdown"); told != c.told {
+			t.Errorf("%s: %q", name, stderr.String())
+		}
 	}
 }

@@ -25,9 +25,10 @@ func main() {
 		now:       time.Now,
 		notify:    notify,
 		build:     model.VersionInfo{Version: version, Commit: commit, BuildTime: buildTime, GoVersion: runtime.Version()},
-		connect:   daemon.connect,
 		reach:     daemon.reach,
 		dial:      daemon.dial,
 	}
+	daemon.met = a.tellOther
+	a.connect = daemon.connect
 	os.Exit(a.run(context.Background(), os.Args[1:]))
 }

@@ -13,24 +13,22 @@ import (
 	"time"
 
 	"banger/internal/guest"
+	"banger/internal/kernelcat/kmod"
+	"banger/internal/model"
 	"banger/internal/wire"
 
 	"github.com/cavaliergopher/cpio"
 )
 
 const (
-	// kernelEnv names a directory that a kernel package of Debian was unpacked
-	// in: boot/vmlinuz-* and lib/modules/*.
+	// kernelEnv names the directory of a kernel as banger keeps it, with vmlinux
+	// and modules/; scripts/test-guests.sh sets it.
 	kernelEnv = "BANGER_TEST_KERNEL"
 	bootTime  = 2 * time.Minute // a loaded host without KVM is slow
 )
 
-// modules of Debian's cloud kernel that a guest on microvm needs, in order.
-var modules = []string{
-	"drivers/virtio/virtio_ring", "drivers/virtio/virtio", "drivers/virtio/virtio_mmio",
-	"drivers/block/virtio_blk", "drivers/char/virtio_console",
-	"net/core/failover", "drivers/net/net_failover", "drivers/net/virtio_net",
-}
+// modules that a guest on microvm loads, each with what it needs.
+var modules = []string{"virtio_mmio", "virtio_blk", "virtio_console", "virtio_net"}
 
 // machine is a guest under QEMU.
 type machine struct {
@@ -65,25 +63,20 @@ func boot(t *testing.T) *machine {
 	t.Helper()
 	tree := os.Getenv(kernelEnv)
 	if tree == "" {
-		t.Skip(kernelEnv + " names no unpacked kernel package")
+		t.Skip(kernelEnv + " names no directory of a kernel: scripts/test-guests.sh")
 	}
 	for _, tool := range []string{"qemu-system-x86_64", "mke2fs", "e2fsck", "busybox", "go"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip("no ", tool)
 		}
 	}
-	kernels, err := filepath.Glob(filepath.Join(tree, "boot/vmlinuz-*"))
-	if err != nil || len(kernels) != 1 {
-		t.Fatalf("%s: kernels %v, %v", tree, kernels, err)
-	}
 	dir := t.TempDir()
-	moduleDir := filepath.Join(tree, "lib/modules", strings.TrimPrefix(filepath.Base(kernels[0]), "vmlinuz-"), "kernel")
-	writeInitramfs(t, filepath.Join(dir, "initramfs"), buildAgent(t, dir), moduleDir)
+	writeInitramfs(t, filepath.Join(dir, "initramfs"), buildAgent(t, dir), filepath.Join(tree, model.ModulesDir))
 	writeRoot(t, dir)
 	m := &machine{socket: filepath.Join(dir, "agent.sock"), console: filepath.Join(dir, "console"), exited: make(chan struct{}), t: t}
 	m.cmd = exec.CommandContext(t.Context(), "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-M", "microvm", "-accel", "tcg", "-cpu", "max,erms=off,fsrm=off", "-m", "256", "-global", "virtio-mmio.force-legacy=false",
-		"-kernel", kernels[0], "-initrd", filepath.Join(dir, "initramfs"),
+		"-kernel", filepath.Join(tree, model.VmlinuxFile), "-initrd", filepath.Join(dir, "initramfs"),
 		"-append", "console=ttyS0 quiet reboot=t panic=-1 mitigations=off no_timer_check random.trust_cpu=on cryptomgr.notests nokaslr init_on_alloc=0"+earlyTSC(t),
 		"-drive", "id=d0,if=none,format=raw,file="+filepath.Join(dir, "root.ext4"), "-device", "virtio-blk-device,drive=d0",
 		"-device", "virtio-serial-device", "-chardev", "socket,id=agent,server=on,wait=off,path="+m.socket,
@@ -160,9 +153,22 @@ func writeInitramfs(t *testing.T, path, agent, moduleDir string) {
 	}
 	put("init", cpio.TypeReg|0o755, read(agent))
 	var list strings.Builder
-	for _, m := range modules {
-		name := "modules/" + filepath.Base(m) + ".ko"
-		put(name, cpio.TypeReg|0o644, read(filepath.Join(moduleDir, m+".ko")))
+	tree, err := kmod.OpenTree(moduleDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	plan, err := tree.Plan(modules)
+	if err != nil || len(plan.Missing) > 0 {
+		t.Fatalf("modules: %v, missing %v", err, plan.Missing)
+	}
+	for _, m := range plan.Load {
+		name := "modules/" + m.Name + ".ko"
+		body, err := tree.Read(m.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(name, cpio.TypeReg|0o644, body)
 		list.WriteString("/" + name + "\n")
 	}
 	put("modules.list", cpio.TypeReg|0o644, []byte(list.String()))

@@ -99,17 +99,25 @@ func TestSameInputSameImage(t *testing.T) {
 	}
 }
 
-func TestDiskFull(t *testing.T) {
-	t.Parallel()
-	small := t.TempDir()
-	if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=4m"); err != nil {
+// smallDisk returns a directory that takes 4 MiB. What was removed from it may
+// hold its space for a moment: programs that other tests are about to start
+// have inherited the files until they are.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=4m"); err != nil {
 		t.Skipf("no right to mount a small tmpfs: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := unix.Unmount(small, 0); err != nil {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
 			t.Error(err)
 		}
 	})
+	return dir
+}
+
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	reg := newTestRegistry(t)
 	ref, err := imagepull.ParseRef(reg.push(t, archive(t, file("a", incompressible(8<<20)))))
 	if err != nil {
@@ -120,14 +128,14 @@ func TestDiskFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(small, "rootfs.ext4")
+	path := filepath.Join(smallDisk(t), "rootfs.ext4")
 	if _, err := r.BuildExt4(context.Background(), img, path, imagepull.BuildOptions{Stage: func(string) {}}, r.report); model.CodeOf(err) != model.CodeNoSpace {
 		t.Errorf("image on a full disk: %v (%s)", err, model.CodeOf(err))
 	}
 	if _, err := os.Stat(path); err == nil {
 		t.Error("a part was left")
 	}
-	onSmall := &rig{Puller: newRigOn(t, small), dir: t.TempDir()}
+	onSmall := &rig{Puller: newRigOn(t, smallDisk(t)), dir: t.TempDir()}
 	if _, _, err := onSmall.pull(context.Background(), t, ref.String()); model.CodeOf(err) != model.CodeNoSpace {
 		t.Errorf("cache on a full disk: %v (%s)", err, model.CodeOf(err))
 	}

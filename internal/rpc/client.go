@@ -19,6 +19,7 @@ type Client struct {
 	socket    string
 	transport *http.Transport
 	start     func(context.Context) error // makes a daemon answer; nil: it is left alone
+	met       model.VersionInfo           // what Ensure was told
 }
 
 // NewClient returns a Client of the daemon that listens on socketPath.
@@ -31,6 +32,9 @@ func NewClient(socketPath string) *Client {
 	}
 	return c
 }
+
+// Met is what the daemon said of itself when Ensure found it.
+func (c *Client) Met() model.VersionInfo { return c.met }
 
 // Close closes the connections that are not in use.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }

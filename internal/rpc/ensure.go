@@ -48,8 +48,9 @@ func Reach(paths model.Paths, daemonExe string) *Client {
 
 func ensure(ctx context.Context, c *Client, paths model.Paths, daemonExe string) error {
 	for {
-		_, err := c.Version(ctx)
+		met, err := c.Version(ctx)
 		if err == nil {
+			c.met = met
 			return nil
 		}
 		if model.CodeOf(err) != model.CodeUnreachable {

@@ -22,14 +22,7 @@ import (
 // daemon is killed again and again. None is stopped, each answers soon after
 // each start, and no number is missing.
 func TestGuestsOutliveTheDaemon(t *testing.T) {
-	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
-		t.Skip(err)
-	}
-	h := newHome(t)
-	h.kill()
-	h.env = append(h.env, "PATH="+os.Getenv("PATH"), "BANGER_BOOT_TIMEOUT=3m") // the real QEMU, beside twenty others
-	h.boot("")
-	h.must(h.pullKernel())
+	h := newRealHome(t)
 	guests, kills := shared.pick(2, 20), shared.pick(5, 20)
 	var pids []int
 	for i := range guests {
@@ -55,6 +48,21 @@ func TestGuestsOutliveTheDaemon(t *testing.T) {
 	shared.tell(report.Figure("guests stopped by them", float64(stopped), "guests").Against(0))
 	shared.tell(report.Figure("numbers missing on consoles", float64(gaps), "numbers").Against(0))
 	shared.time(report.Figure("guest answers after the daemon's start", slowest.Seconds(), "s").Against(2))
+}
+
+// newRealHome makes a home with the real QEMU and the default kernel.
+func newRealHome(t *testing.T) *home {
+	t.Helper()
+	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
+		t.Skip(err)
+	}
+	h := newHome(t)
+	h.kill()
+	h.env = append(h.env, "PATH="+os.Getenv("PATH"), "BANGER_BOOT_TIMEOUT=3m") // perhaps beside twenty others
+	h.boot("")
+	h.must(h.pullKernel())
+	h.kept = h.traces().Kernels
+	return h
 }
 
 // startCounting starts a VM whose guest writes a line with the next number to

@@ -31,6 +31,7 @@ type home struct {
 	daemon *exec.Cmd
 	ended  chan struct{}     // closed when the daemon has ended
 	kernel string            // file that a kernel can be imported from
+	kept   []string          // kernels that clear leaves
 	images map[string]string // references of images by name
 
 	registry string // host:port, once it is needed
@@ -45,7 +46,7 @@ func newHome(t *testing.T) *home {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &home{t: t, dir: dir, kernel: filepath.Join(dir, "vmlinux")}
+	h := &home{t: t, dir: dir, kernel: filepath.Join(dir, "vmlinux"), kept: []string{"k"}}
 	h.images = map[string]string{
 		"app": "oci:" + filepath.Join(w.layouts, "busybox"),
 		"i":   "oci:" + filepath.Join(w.layouts, "distroless"),

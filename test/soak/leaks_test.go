@@ -120,7 +120,7 @@ func (h *home) clear() {
 		}
 	}
 	for _, name := range tr.Kernels {
-		if name != "k" {
+		if !slices.Contains(h.kept, name) {
 			h.must(gone(h.deleteKernel(name)))
 		}
 	}

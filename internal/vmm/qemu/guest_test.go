@@ -4,20 +4,20 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/cavaliergopher/cpio"
 	"go.uber.org/goleak"
 
+	"banger/internal/kernelcat/kmod"
 	"banger/internal/model"
 	"banger/internal/vmm"
 	"banger/internal/vmm/console"
 	"banger/internal/vmm/kvm"
 )
 
-// kernelEnv names the tree of an unpacked Debian kernel package
-// (dpkg-deb -x linux-image-*-cloud-amd64_*.deb DIR).
+// kernelEnv names the directory of a kernel as banger keeps it, with vmlinux
+// and modules/; scripts/test-guests.sh sets it.
 const kernelEnv = "BANGER_TEST_KERNEL"
 
 func TestMain(m *testing.M) {
@@ -25,11 +25,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// modules in load order.
-var modules = []string{
-	"virtio/virtio_ring", "virtio/virtio", "virtio/virtio_mmio", "block/virtio_blk", "char/virtio_console",
-	"char/hw_random/virtio-rng", "net/core/failover", "net/net_failover", "net/virtio_net",
-}
+// modules that the guest loads, each with what it needs.
+var modules = []string{"virtio_mmio", "virtio_blk", "virtio_console", "virtio_rng", "virtio_net"}
 
 // initScript is the guest: it says on the console what devices it has, and
 // then speaks vmmtest's lines on the agent's port.
@@ -64,22 +61,16 @@ done
 // bootFiles returns a kernel and an initial file system for the tests' guest.
 func bootFiles(t *testing.T) (kernel, initrd string) {
 	t.Helper()
-	tree := os.Getenv(kernelEnv)
-	if tree == "" {
-		t.Skip(kernelEnv + " names no unpacked kernel package")
+	dir := os.Getenv(kernelEnv)
+	if dir == "" {
+		t.Skip(kernelEnv + " names no directory of a kernel: scripts/test-guests.sh")
 	}
 	if _, err := os.Stat("/bin/busybox"); err != nil {
 		t.Skip("no /bin/busybox: ", err)
 	}
-	kernels, err := filepath.Glob(filepath.Join(tree, "boot/vmlinuz-*"))
-	if err != nil || len(kernels) != 1 {
-		t.Fatalf("%s: kernels %v, %v", tree, kernels, err)
-	}
-	release := strings.TrimPrefix(filepath.Base(kernels[0]), "vmlinuz-")
-	modDir := filepath.Join(tree, "lib/modules", release, "kernel")
 	initrd = filepath.Join(t.TempDir(), "initrd.cpio")
-	writeInitrd(t, initrd, modDir)
-	return kernels[0], initrd
+	writeInitrd(t, initrd, filepath.Join(dir, model.ModulesDir))
+	return filepath.Join(dir, model.VmlinuxFile), initrd
 }
 
 func writeInitrd(t *testing.T, file, modDir string) {
@@ -103,12 +94,21 @@ func writeInitrd(t *testing.T, file, modDir string) {
 	}
 	put("init", cpio.TypeReg|0o755, []byte(initScript))
 	put("bin/busybox", cpio.TypeReg|0o755, read(t, "/bin/busybox"))
-	for i, m := range modules {
-		sub := "drivers/"
-		if strings.HasPrefix(m, "net/core/") {
-			sub = ""
+	tree, err := kmod.OpenTree(modDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.Close()
+	plan, err := tree.Plan(modules)
+	if err != nil || len(plan.Missing) > 0 {
+		t.Fatalf("modules: %v, missing %v", err, plan.Missing)
+	}
+	for i, m := range plan.Load {
+		body, err := tree.Read(m.Path)
+		if err != nil {
+			t.Fatal(err)
 		}
-		put(fmt.Sprintf("mods/%02d.ko", i), cpio.TypeReg|0o644, read(t, filepath.Join(modDir, sub+m+".ko")))
+		put(fmt.Sprintf("mods/%02d.ko", i), cpio.TypeReg|0o644, body)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
