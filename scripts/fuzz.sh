@@ -14,6 +14,7 @@ targets=(
 	internal/imagepull:FuzzParseRef
 	internal/inflate:FuzzAgainstTheStandardLibrary
 	internal/ext4:FuzzReader
+	internal/pkgdb:FuzzRPMHeader
 )
 for target in "${targets[@]}"; do
 	echo "fuzz ${target#*:} for $time"

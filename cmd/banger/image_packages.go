@@ -14,7 +14,7 @@ func newImagePackagesCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "packages [flags] IMAGE",
 		Short: "list the packages that are installed in an image",
-		Long: "Lists what the databases of dpkg and apk in an image have as installed. Nothing of the\n" +
+		Long: "Lists what the databases of dpkg, apk and rpm in an image have as installed. Nothing of the\n" +
 			"image is run.",
 		Example:           "  banger image packages debian-bookworm",
 		Args:              wantArgs(1, 1, "IMAGE"),

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -173,5 +174,35 @@ func TestBuildByEngineFails(t *testing.T) {
 			t.Errorf("%s: %v; want %s %q", what, err, tt.code, tt.says)
 		}
 		e.wantNothing(t, what)
+	}
+}
+
+// TestBuildByEngineOfThisHost takes in what the engines that are installed
+// build, in a store of their own.
+func TestBuildByEngineOfThisHost(t *testing.T) {
+	store := t.TempDir()
+	conf := "[storage]\ndriver = \"vfs\"\ngraphroot = \"" + store + "/g\"\nrunroot = \"" + store + "/r\"\n"
+	if err := os.WriteFile(store+"/storage.conf", []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CONTAINERS_STORAGE_CONF", store+"/storage.conf") // containers-storage.conf(5)
+	b := newBuildRig(t)
+	for _, name := range []string{"podman", "buildah"} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := b.cfg.Builders.Find(t.Context(), name); err != nil {
+				t.Skip(err)
+			}
+			p := rpc.DockerfileBuildParams{Name: name, Builder: name, Target: "one", BuildArgs: []string{"WHAT=text"}, NoCache: true}
+			p.Context = writeContext(t, map[string]string{
+				"Dockerfile": "FROM scratch AS one\nARG WHAT\nCOPY --chown=7:8 x no /dir/\nENV A=$WHAT\nFROM one\nENV A=none\n", "x": "1", "no": "0", ".dockerignore": "no*x\n",
+			})
+			img, err := b.BuildDockerfile(t.Context(), p, model.Discard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := readFrom(t, img, "/dir/x"); got != "1" || !slices.Contains(img.Config.Env, "A=text") {
+				t.Errorf("/dir/x is %q, configuration %+v", got, img.Config)
+			}
+		})
 	}
 }

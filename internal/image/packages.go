@@ -22,17 +22,17 @@ func (s *Service) ImagePackages(ctx context.Context, p rpc.NameParams) ([]model.
 	if err != nil {
 		return nil, err
 	}
-	return BuildMetadataPackages(img.RootfsPath())
+	return BuildMetadataPackages(ctx, img.RootfsPath())
 }
 
 // BuildMetadataPackages returns the packages that are installed in a root
-// filesystem, by name.
-func BuildMetadataPackages(rootfs string) ([]model.Package, error) {
+// filesystem, by name; see pkgdb.List.
+func BuildMetadataPackages(ctx context.Context, rootfs string) ([]model.Package, error) {
 	tree, err := imagetree.Open(rootfs)
 	if err != nil {
 		return nil, err
 	}
-	packages, err := pkgdb.List(tree.FS())
+	packages, err := pkgdb.List(ctx, tree.FS())
 	return packages, errors.Join(err, tree.Close())
 }
 
@@ -50,7 +50,11 @@ func WritePackagesMetadata(path string, packages []model.Package) error {
 
 // recordPackages keeps what is installed beside the image.
 func (b *build) recordPackages(ctx context.Context, staging imagemgr.Staging) error {
-	packages, err := BuildMetadataPackages(staging.Path(model.RootfsFile))
+	packages, err := BuildMetadataPackages(ctx, staging.Path(model.RootfsFile))
+	if model.CodeOf(err) == model.CodeUnsupported { // the image is no worse for it
+		b.op.Report(model.Progress{Note: err.Error()})
+		err = nil
+	}
 	if err != nil {
 		return err
 	}

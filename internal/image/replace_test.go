@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -120,6 +122,24 @@ func TestRecoverDropsReplaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff([]string{"base"}, b.names(t)); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestBuildsOfOneName: of several at once each has the name in its turn.
+func TestBuildsOfOneName(t *testing.T) {
+	t.Parallel()
+	b := newBuildRig(t)
+	var all sync.WaitGroup
+	for i := range 5 {
+		all.Go(func() {
+			if _, err := rebuild(t, b, "web", strconv.Itoa(i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if d := cmp.Diff([]string{"base", "web"}, b.names(t)); d != "" {
 		t.Error(d)
 	}
 }

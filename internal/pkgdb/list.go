@@ -3,6 +3,7 @@ package pkgdb
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -33,23 +34,30 @@ const (
 )
 
 // List returns the installed packages by name. An image without a package
-// manager that is known has none.
-func List(fsys *ext4.FS) ([]model.Package, error) {
+// manager that is known has none. A database of rpm that is none of SQLite is
+// model.CodeUnsupported; the packages of others are returned beside it.
+func List(ctx context.Context, fsys *ext4.FS) ([]model.Package, error) {
 	l := &lister{fsys: fsys}
+	var unread error
 	for _, read := range []func() error{
 		func() error { return l.file(dpkgStatus, dpkg) },
 		l.distroless,
 		func() error { return l.file(apkDB, apk) },
 		func() error { return l.file(apkDBNew, apk) },
+		func() error { return l.rpm(ctx) },
 	} {
-		if err := read(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		switch err := read(); {
+		case err == nil, errors.Is(err, fs.ErrNotExist):
+		case model.CodeOf(err) == model.CodeUnsupported:
+			unread = err
+		default:
 			return nil, err
 		}
 	}
 	slices.SortStableFunc(l.found, func(a, b model.Package) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Arch, b.Arch))
 	})
-	return slices.Compact(l.found), nil
+	return slices.Compact(l.found), unread
 }
 
 // lister collects packages of one filesystem.

@@ -72,7 +72,7 @@ func TestList(t *testing.T) {
 		"hostile": {map[string]string{"lib/apk/db/installed": "P:\x1b[2J\nV:" + strings.Repeat("9", 1000) + "\n"},
 			[]model.Package{{Name: `\x1b[2J`, Version: strings.Repeat("9", 256), Manager: "apk"}}},
 	} {
-		got, err := pkgdb.List(filesystem(t, c.files))
+		got, err := pkgdb.List(t.Context(), filesystem(t, c.files))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -88,7 +88,7 @@ func TestTooMuch(t *testing.T) {
 		"packages": strings.Repeat("P:a\n\n", 100_001),
 		"a line":   "P:" + strings.Repeat("a", 2<<20),
 	} {
-		_, err := pkgdb.List(filesystem(t, map[string]string{"lib/apk/db/installed": text}))
+		_, err := pkgdb.List(t.Context(), filesystem(t, map[string]string{"lib/apk/db/installed": text}))
 		if model.CodeOf(err) != model.CodeIntegrity {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -2,6 +2,7 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -62,16 +63,7 @@ func (s *Service) create(ctx context.Context, op *operation.Op, p rpc.VMCreatePa
 	if err := failpoint.Hit(ctx, "vm.create/kernel"); err != nil {
 		return model.VM{}, err
 	}
-	op.Stage("image")
-	img, err := s.imageFor(ctx, p, op.Report)
-	if err != nil {
-		return model.VM{}, err
-	}
-	if err := failpoint.Hit(ctx, "vm.create/image"); err != nil {
-		return model.VM{}, err
-	}
-	op.Stage("disk")
-	vm, err := s.intend(ctx, op, p, img) // 3, 4
+	img, vm, err := s.claim(ctx, op, p) // 3, 4
 	if err != nil {
 		return model.VM{}, err
 	}
@@ -118,6 +110,31 @@ func (s *Service) checkName(ctx context.Context, name string) error {
 	return nil
 }
 
+// errImageGone: an image was deleted between being found and being used.
+var errImageGone = errors.New("the image has been deleted meanwhile")
+
+// claimTries bounds how often an image is looked for that is gone when it is to
+// be used: a later build has its name then.
+const claimTries = 3
+
+// claim finds the image and commits the row of a VM to be made of it.
+func (s *Service) claim(ctx context.Context, op *operation.Op, p rpc.VMCreateParams) (img model.Image, vm model.VM, err error) {
+	for range claimTries {
+		op.Stage("image")
+		if img, err = s.imageFor(ctx, p, op.Report); err != nil {
+			return img, vm, err
+		}
+		if err = failpoint.Hit(ctx, "vm.create/image"); err != nil {
+			return img, vm, err
+		}
+		op.Stage("disk")
+		if vm, err = s.intend(ctx, op, p, img); !errors.Is(err, errImageGone) {
+			return img, vm, err
+		}
+	}
+	return img, vm, err
+}
+
 func nameTaken(name string) error {
 	return model.Errorf(model.CodeConflict, "a VM named %q exists already", name).
 		WithHint("choose another --name, or remove it: banger rm --force %s", name)
@@ -139,6 +156,9 @@ func (s *Service) intend(ctx context.Context, op *operation.Op, p rpc.VMCreatePa
 	}
 	defer unlock()
 	if _, err := s.cfg.Images.ShowImage(ctx, rpc.NameParams{Name: img.ID}); err != nil {
+		if model.CodeOf(err) == model.CodeNotFound {
+			err = fmt.Errorf("%w: %w", errImageGone, err)
+		}
 		return model.VM{}, err
 	}
 	if err := failpoint.Hit(ctx, "vm.create/locked"); err != nil {

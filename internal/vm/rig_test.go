@@ -38,6 +38,7 @@ type rig struct {
 	disks   int64 // quota, bytes
 
 	mu     sync.Mutex
+	left   []string // ids of images that VMs are no longer made of
 	agents map[*vmmtest.Guest]*agent.Server
 }
 
@@ -82,6 +83,11 @@ func (r *rig) restart() {
 	r.Service = vm.New(vm.Config{
 		Paths: r.paths, Store: r.db, Volumes: r.db, Images: r.catalog, Kernels: r.catalog, Ops: r.ops, Events: r.events,
 		Drivers: []vmm.Driver{r.fake}, Hooks: r.hooks, Memory: quota.NewMemory(r.memory, r.db), Disks: quota.NewDisk(r.disks, r.db), Log: slog.New(slog.DiscardHandler), BootTimeout: time.Second,
+		ImageLeft: func(_ context.Context, id string) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.left = append(r.left, id)
+		},
 	})
 	if err := r.Recover(r.t.Context()); err != nil {
 		r.t.Fatal(err)
@@ -169,6 +175,7 @@ type catalog struct {
 	others []model.Image
 	kernel model.Kernel
 	initrd string
+	stale  *model.Image // is found once, and is gone when it is to be used
 }
 
 func newCatalog(t *testing.T, db *store.Store, dir string) *catalog {
@@ -193,6 +200,10 @@ func newCatalog(t *testing.T, db *store.Store, dir string) *catalog {
 }
 
 func (c *catalog) EnsureImage(ctx context.Context, name, _ string, _ model.Report) (model.Image, error) {
+	if stale := c.stale; stale != nil {
+		c.stale = nil
+		return *stale, nil
+	}
 	return c.FindImage(ctx, name)
 }
 

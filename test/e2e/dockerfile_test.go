@@ -68,11 +68,16 @@ func TestDockerfile(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(changed), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	w.home.ok(t, "create", "--name", "holds", "docked")
 	w.home.ok(t, "image", "build", "-t", "docked", "--network", "none", "--build-arg", "VERSION=3", dir)
 	if got := w.home.ok(t, "image", "show", "docked"); !strings.Contains(got, "made.by=again") {
 		t.Errorf("built again under its name, the image is\n%s", got)
 	}
+	if images := w.home.ok(t, "image", "list", "-q"); strings.Count(images, "docked") != 3 {
+		t.Errorf("with a VM of the old image there are: %s", images)
+	}
+	w.home.ok(t, "rm", "holds")
 	if images := w.home.ok(t, "image", "list", "-q"); strings.Count(images, "docked") != 2 {
-		t.Errorf("images: %s", images)
+		t.Errorf("without it there are: %s", images)
 	}
 }

@@ -1,0 +1,4 @@
+package pkgdb
+
+// ParseRPM is for the fuzz target.
+var ParseRPM = parseRPM
