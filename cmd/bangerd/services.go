@@ -68,10 +68,6 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 	if err := s.openKernels(set, db, agent); err != nil {
 		return nil, err
 	}
-	cache, err := imagepull.OpenCache(paths.OCI())
-	if err != nil {
-		return nil, err
-	}
 	limits := cgroup.Find()
 	memory := quota.NewMemory(int(quotaOf(set.config.VM.Memory)>>20), db)
 	disks := quota.NewDisk(quotaOf(set.config.VM.Disk), db)
@@ -79,20 +75,9 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 	s.builds = buildvm.New(buildvm.Config{
 		Driver: s.driver, Kernels: s.kernels, RunDir: paths.BuildRuns(), Limits: limits, Keeper: consoles, Memory: memory, Disks: disks, Log: log, BootTimeout: set.bootTimeout,
 	})
-	s.images = image.New(image.Config{
-		Dir:        paths.Images(),
-		Steps:      filepath.Join(paths.Cache, "build-steps"),
-		Store:      db,
-		Operations: s.operations,
-		Puller:     imagepull.New(pullConfig(set.config.Image, cache)),
-		Cache:      cache,
-		Registry:   &imagepush.Registry{Transport: imagepull.NewTransport()},
-		Kernels:    s.kernels,
-		Machines:   s.builds,
-		Users:      imageUsers(db),
-		Version:    version,
-		Log:        log,
-	})
+	if err := s.openImages(set, db, log); err != nil {
+		return nil, err
+	}
 	s.volumes = volume.New(volume.Config{Dir: paths.Volumes(), Store: db, Operations: s.operations, Disks: disks, Log: log})
 	s.vms = vm.New(vm.Config{
 		Paths:   paths,
@@ -116,6 +101,30 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 	return s, nil
 }
 
+// openImages makes the image service.
+func (s *services) openImages(set settings, db *store.Store, log *slog.Logger) error {
+	paths := set.paths
+	cache, err := imagepull.OpenCache(paths.OCI())
+	if err != nil {
+		return err
+	}
+	s.images = image.New(image.Config{
+		Dir:        paths.Images(),
+		Steps:      filepath.Join(paths.Cache, "build-steps"),
+		Store:      db,
+		Operations: s.operations,
+		Puller:     imagepull.New(pullConfig(set.config.Image, cache)),
+		Cache:      cache,
+		Registry:   &imagepush.Registry{Transport: imagepull.NewTransport()},
+		Kernels:    s.kernels,
+		Machines:   s.builds,
+		Users:      imageUsers(db),
+		Version:    version,
+		Log:        log,
+	})
+	return nil
+}
+
 // consoleLook is how often the keeper looks while there is no daemon: an
 // emulated serial port brings less than a megabyte in a second.
 const consoleLook = 5 * time.Second
@@ -124,8 +133,12 @@ const consoleLook = 5 * time.Second
 func consoleKeeper(paths model.Paths) *keeper.Keeper {
 	return keeper.New(keeper.Config{
 		DaemonLock: paths.DaemonLock(), Lock: paths.KeeperLock(),
-		Runs:     []string{paths.VMRuns(), paths.BuildRuns()},
-		Consoles: []string{filepath.Join(paths.VMs(), "*", model.ConsoleFile), filepath.Join(paths.Images(), "*", model.ConsoleFile)},
+		Runs: []string{paths.VMRuns(), paths.BuildRuns()},
+		Consoles: []string{
+			filepath.Join(paths.VMs(), "*", model.ConsoleFile),
+			filepath.Join(paths.Images(), "*", model.ConsoleFile),
+			filepath.Join(paths.VMRuns(), "*", "*.log"), // what QEMU itself has to say
+		},
 		Interval: consoleLook, Keep: console.DefaultKeep,
 	}, "/proc/self/exe") // this program, even when its file was replaced
 }
