@@ -18,6 +18,7 @@ import (
 
 	"banger/internal/daemon"
 	"banger/internal/failpoint"
+	"banger/internal/keeper"
 	"banger/internal/model"
 	"banger/internal/rpc"
 	"banger/internal/store"
@@ -59,6 +60,11 @@ func serve(ctx context.Context, set settings, logTo io.Writer, ready func()) (er
 	if err != nil {
 		return err
 	}
+	alive, err := holdAlive(ctx, paths)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	defer alive.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	var probing sync.WaitGroup
 	defer probing.Wait()
@@ -93,6 +99,13 @@ func lock(paths model.Paths) (unlock func() error, err error) {
 	// For people: the lock is what counts.
 	_ = os.WriteFile(paths.DaemonLock(), []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600)
 	return fl.Unlock, nil
+}
+
+// holdAlive tells keepers of consoles that a daemon lives, until it ends.
+func holdAlive(ctx context.Context, paths model.Paths) (*os.File, error) {
+	ctx, cancel := context.WithTimeout(ctx, inheritedLimit)
+	defer cancel()
+	return keeper.Hold(ctx, paths.AliveLock())
 }
 
 // inheritedLimit is how long a child of a killed daemon may hold its lock: it

@@ -48,6 +48,7 @@ type services struct {
 	trimmer    *daemon.Trimmer
 	events     *event.Log
 	health     *doctor.Service
+	consoles   *keeper.Keeper
 }
 
 // openServices makes the services, each of what it needs of the others.
@@ -71,9 +72,9 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 	limits := cgroup.Find()
 	memory := quota.NewMemory(int(quotaOf(set.config.VM.Memory)>>20), db)
 	disks := quota.NewDisk(quotaOf(set.config.VM.Disk), db)
-	consoles := consoleKeeper(paths)
+	s.consoles = consoleKeeper(paths)
 	s.builds = buildvm.New(buildvm.Config{
-		Driver: s.driver, Kernels: s.kernels, RunDir: paths.BuildRuns(), Limits: limits, Keeper: consoles, Memory: memory, Disks: disks, Log: log, BootTimeout: set.bootTimeout,
+		Driver: s.driver, Kernels: s.kernels, RunDir: paths.BuildRuns(), Limits: limits, Keeper: s.consoles, Memory: memory, Disks: disks, Log: log, BootTimeout: set.bootTimeout,
 	})
 	if err := s.openImages(set, db, log); err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 		Log:     log,
 
 		BootTimeout: set.bootTimeout,
-		Keeper:      consoles,
+		Keeper:      s.consoles,
 		Limits:      limits,
 		Memory:      memory,
 		Disks:       disks,
@@ -132,12 +133,13 @@ const consoleLook = 5 * time.Second
 // consoleKeeper is who keeps consoles short when this process has ended.
 func consoleKeeper(paths model.Paths) *keeper.Keeper {
 	return keeper.New(keeper.Config{
-		DaemonLock: paths.DaemonLock(), Lock: paths.KeeperLock(),
-		Runs: []string{paths.VMRuns(), paths.BuildRuns()},
-		Consoles: []string{
-			filepath.Join(paths.VMs(), "*", model.ConsoleFile),
-			filepath.Join(paths.Images(), "*", model.ConsoleFile),
-			filepath.Join(paths.VMRuns(), "*", "*.log"), // what QEMU itself has to say
+		Alive: paths.AliveLock(), Lock: paths.KeeperLock(),
+		Runs: []string{paths.VMRuns(), paths.BuildRuns(), paths.KernelTestRuns()},
+		Consoles: []keeper.Console{
+			{Dir: paths.VMs(), File: model.ConsoleFile},
+			{Dir: paths.Images(), File: model.ConsoleFile}, // of builds
+			{Dir: paths.KernelTests(), File: model.ConsoleFile},
+			{Dir: paths.VMRuns(), File: qemu.LogFile},
 		},
 		Interval: consoleLook, Keep: console.DefaultKeep,
 	}, "/proc/self/exe") // this program, even when its file was replaced
@@ -194,6 +196,7 @@ func (s *services) parts(set settings, log *slog.Logger) daemon.Parts {
 			{What: "images", Do: s.images.Recover},
 			{What: "volumes", Do: s.volumes.Recover},
 			{What: "VMs", Do: s.vms.Recover},
+			{What: "the keeper of consoles", Do: s.consoles.Recover},
 			{What: "volumes of VMs", Do: s.db.ReleaseIdleVolumes},
 		},
 		LetGo: s.vms.LetGo,

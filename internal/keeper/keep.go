@@ -3,7 +3,6 @@ package keeper
 import (
 	"bytes"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,19 +15,22 @@ import (
 
 // Config says what is kept. It is handed to the process as JSON.
 type Config struct {
-	DaemonLock string   // file that a daemon has locked for as long as it lives
-	Lock       string   // the keeper's own: there is one
-	Runs       []string // directories below which VMs that run have theirs
-	Consoles   []string // patterns (path.Match) of the consoles' files
+	Alive    string    // file that a daemon has locked for as long as it lives: Hold
+	Lock     string    // the keeper's own: there is one
+	Runs     []string  // directories below which VMs that run have theirs
+	Consoles []Console // what is kept short
 
 	Interval time.Duration // between two looks while there is no daemon
 	Keep     int64         // bytes of a console's end
 }
 
+// Console is a file in each directory of another one.
+type Console struct{ Dir, File string }
+
 // keep is the keeper's life.
 //
 //	alone   another keeper of this home: nothing to do
-//	sleep   until no daemon holds its lock
+//	sleep   until no daemon lives
 //	look    no VM runs any more: the end
 //	trim    the consoles, and again after the interval, until a daemon is back
 func keep(c Config) error {
@@ -43,7 +45,7 @@ func keep(c Config) error {
 		}
 		return err
 	}
-	daemon, err := os.Open(c.DaemonLock)
+	daemon, err := os.OpenFile(c.Alive, os.O_CREATE|os.O_RDONLY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
@@ -115,13 +117,14 @@ func anyRuns(dirs []string) bool {
 
 // trimAll is best effort: what cannot be trimmed now may be the next time.
 func trimAll(c Config) {
-	for _, pattern := range c.Consoles {
-		files, err := filepath.Glob(pattern)
+	for _, of := range c.Consoles {
+		dirs, err := os.ReadDir(of.Dir)
 		if err != nil {
 			continue
 		}
-		for _, file := range files {
-			if info, err := os.Lstat(file); err == nil && info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0 {
+		for _, d := range dirs {
+			file := filepath.Join(of.Dir, d.Name(), of.File)
+			if info, err := os.Lstat(file); err == nil && info.Mode().IsRegular() {
 				_ = console.Trim(file, c.Keep)
 			}
 		}

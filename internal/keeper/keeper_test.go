@@ -2,6 +2,8 @@ package keeper_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) {
 	keeper.MaybeChild()
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("banger/internal/keeper.(*Keeper).start.func1")) // waits for a process
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("banger/internal/keeper.(*Keeper).await")) // waits for a process
 }
 
 // rig is a home whose daemon is the test: it has the lock, or not.
@@ -31,15 +33,14 @@ func newRig(t *testing.T) *rig {
 	t.Helper()
 	dir := t.TempDir()
 	r := &rig{t: t, cfg: keeper.Config{
-		DaemonLock: filepath.Join(dir, "daemon.lock"), Lock: filepath.Join(dir, "keeper.lock"), Runs: []string{filepath.Join(dir, "vm")},
-		Consoles: []string{filepath.Join(dir, "vms/*/console.log")}, Interval: 5 * time.Millisecond, Keep: 64 << 10,
+		Alive: filepath.Join(dir, "alive.lock"), Lock: filepath.Join(dir, "keeper.lock"), Runs: []string{filepath.Join(dir, "vm")},
+		Consoles: []keeper.Console{{Dir: filepath.Join(dir, "vms[*"), File: "console.log"}}, Interval: 5 * time.Millisecond, Keep: 64 << 10,
 	}}
 	var err error
-	if r.daemon, err = os.OpenFile(r.cfg.DaemonLock, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+	if r.daemon, err = keeper.Hold(t.Context(), r.cfg.Alive); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.daemon.Close() })
-	r.lock(unix.LOCK_EX)
 	return r
 }
 
@@ -86,7 +87,7 @@ func (r *rig) ensure() {
 // makes a console of 1 MiB.
 func (r *rig) vm() (console string, end func()) {
 	r.t.Helper()
-	console = filepath.Join(filepath.Dir(r.cfg.DaemonLock), "vms/a/console.log")
+	console = filepath.Join(r.cfg.Consoles[0].Dir, "a/console.log")
 	if err := os.MkdirAll(filepath.Dir(console), 0o700); err != nil {
 		r.t.Fatal(err)
 	}
@@ -101,7 +102,9 @@ func (r *rig) vm() (console string, end func()) {
 	if err := cmd.Start(); err != nil {
 		r.t.Fatal(err)
 	}
-	return console, func() { _ = stdin.Close(); _ = cmd.Wait() }
+	end = func() { _ = stdin.Close(); _ = cmd.Wait() }
+	r.t.Cleanup(end)
+	return console, end
 }
 
 func blocks(t *testing.T, file string) int64 {
@@ -119,7 +122,6 @@ func TestKeeper(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	console, end := r.vm()
-	defer end()
 	r.ensure()
 	r.ensure() // the next daemon asks too
 	if blocks(t, console) < 1000*1000 {
@@ -138,6 +140,35 @@ func TestKeeper(t *testing.T) {
 	end()
 	r.lock(unix.LOCK_UN)
 	r.await("it has ended", func() bool { return !r.runs() })
+}
+
+// TestKeeperAfterADaemon: one that finds VMs sees to it that there is a keeper,
+// and again when that was killed.
+func TestKeeperAfterADaemon(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := keeper.New(r.cfg, exe)
+	if err := k.Recover(t.Context()); err != nil || r.runs() {
+		t.Errorf("without a VM: %v, a keeper runs: %v", err, r.runs())
+	}
+	_, end := r.vm()
+	for range 2 {
+		r.await("there is a keeper", func() bool { return k.Recover(t.Context()) == nil && r.runs() })
+		r.lock(unix.LOCK_UN)
+		end()
+		r.await("it has ended", func() bool { return !r.runs() })
+		r.lock(unix.LOCK_EX)
+		_, end = r.vm()
+	}
+	second, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := keeper.Hold(second, r.cfg.Alive); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a second daemon: %v", err)
+	}
 }
 
 // TestKeeperWithoutVMs ends with the daemon.

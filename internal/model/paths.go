@@ -31,6 +31,7 @@ import (
 //	Cache/apt/                     package lists of the kernels' distributions
 //	Cache/kvm.json                 whether KVM runs kernels, until the next boot
 //	Run/banger.sock                the daemon's API
+//	Run/alive.lock                 held by a daemon that lives
 //	Run/keeper.lock                held by who keeps consoles short when the daemon has ended
 //	Run/build/<generation>/        sockets of one VM of a build, and <generation>.json
 //	Run/test/<generation>/         the same of one test of a kernel
@@ -140,6 +141,9 @@ func (p Paths) Apt() string { return filepath.Join(p.Cache, "apt") }
 
 // KVMVerdict keeps whether KVM runs kernels on this host.
 func (p Paths) KVMVerdict() string { return filepath.Join(p.Cache, "kvm.json") }
+
+// AliveLock is the file by which a keeper sees that a daemon lives.
+func (p Paths) AliveLock() string { return filepath.Join(p.Run, "alive.lock") }
 
 // KeeperLock is the keeper's lock file.
 func (p Paths) KeeperLock() string { return filepath.Join(p.Run, "keeper.lock") }

@@ -11,6 +11,9 @@ import (
 	"banger/internal/vmm"
 )
 
+// LogFile is what QEMU itself has to say, in a VM's run directory.
+const LogFile = "qemu.log"
+
 // Names in a VM's run directory.
 const (
 	lockFile    = "lock"       // locked for as long as the process lives
@@ -18,7 +21,6 @@ const (
 	agentFile   = "agent.sock" // the agent's byte stream
 	consoleFile = "tty.sock"   // the serial console, both ways
 	pidFile     = "qemu.pid"
-	logFile     = "qemu.log" // what QEMU itself has to say
 )
 
 // Descriptors that QEMU inherits beside the standard ones. Sockets are made

@@ -73,7 +73,7 @@ func (m *machine) watch(ctx context.Context) {
 			close(m.exited)
 			return
 		}
-		_ = console.Trim(filepath.Join(m.rec.RunDir, logFile), maxLog)
+		_ = console.Trim(filepath.Join(m.rec.RunDir, LogFile), maxLog)
 	}
 }
 

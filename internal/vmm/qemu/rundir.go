@@ -29,7 +29,7 @@ func prepare(spec vmm.Spec) (_ *runFiles, err error) {
 		return nil, err
 	}
 	const appendNew = os.O_WRONLY | os.O_CREATE | os.O_APPEND | unix.O_NOFOLLOW
-	if f.log, err = os.OpenFile(filepath.Join(spec.RunDir, logFile), appendNew, 0o600); err != nil {
+	if f.log, err = os.OpenFile(filepath.Join(spec.RunDir, LogFile), appendNew, 0o600); err != nil {
 		return nil, err
 	}
 	if f.monitor, err = listen(filepath.Join(spec.RunDir, monitorFile)); err != nil {
@@ -92,7 +92,7 @@ func listen(path string) (*os.File, error) {
 // sweep removes the driver's files from a run directory.
 func sweep(runDir string) error {
 	var errs []error
-	for _, name := range []string{lockFile, logFile, monitorFile, agentFile, consoleFile, pidFile} {
+	for _, name := range []string{lockFile, LogFile, monitorFile, agentFile, consoleFile, pidFile} {
 		if err := os.Remove(filepath.Join(runDir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}

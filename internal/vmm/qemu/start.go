@@ -197,7 +197,7 @@ func end(ctx context.Context, process *proc.Process) error {
 
 // saidSo adds the end of QEMU's log to cause.
 func saidSo(runDir string, cause error) error {
-	tail, _, _ := console.Tail(filepath.Join(runDir, logFile), 5) // the cause stands without it
+	tail, _, _ := console.Tail(filepath.Join(runDir, LogFile), 5) // the cause stands without it
 	if said := strings.TrimSpace(string(tail)); said != "" {
 		return fmt.Errorf("starting QEMU: %w: %.2000s", cause, said)
 	}
