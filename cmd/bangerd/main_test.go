@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,7 +30,7 @@ const asDaemon = "BANGERD_TEST_AS_DAEMON"
 func TestMain(m *testing.M) {
 	kvm.MaybeProbeChild()
 	keeper.MaybeChild()
-	if os.Getenv(asDaemon) != "" {
+	if os.Getenv(asDaemon) != "" && !slices.ContainsFunc(os.Args, isTestFlag) {
 		main()
 		return
 	}
@@ -38,6 +39,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// isTestFlag tells a test that runs itself again from a daemon.
+func isTestFlag(arg string) bool { return strings.HasPrefix(arg, "-test.") }
 
 func testPaths(t *testing.T) model.Paths {
 	t.Helper()

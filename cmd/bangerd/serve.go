@@ -80,13 +80,13 @@ func serve(ctx context.Context, set settings, logTo io.Writer, ready func()) (er
 func lock(paths model.Paths) (unlock func() error, err error) {
 	for _, dir := range []string{paths.State, paths.Cache} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, model.Errorf(model.CodeInternal, "making banger's directories: %w", err)
+			return nil, model.Unwritable(dir, "making banger's directories", err)
 		}
 	}
 	fl := flock.New(paths.DaemonLock(), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
 	locked, err := tryLock(fl)
 	if err != nil {
-		return nil, model.Errorf(model.CodeInternal, "locking %s: %w", paths.DaemonLock(), err)
+		return nil, model.Unwritable(paths.State, "locking "+paths.DaemonLock(), err)
 	}
 	if !locked {
 		who := ""

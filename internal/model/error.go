@@ -51,6 +51,13 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Msg: err.Error(), Hint: HintOf(errors.Unwrap(err)), Err: errors.Unwrap(err)}
 }
 
+// Unwritable is the error of one of banger's directories in which something
+// cannot be made.
+func Unwritable(dir, doing string, err error) *Error {
+	return Errorf(CodeInternal, "%s: %w", doing, err).
+		WithHint("it must be possible to write to %s; or set BANGER_HOME to another directory", dir)
+}
+
 // WithHint returns a copy of e with the hint: one sentence that names the
 // next command.
 func (e *Error) WithHint(format string, args ...any) *Error {

@@ -41,7 +41,7 @@ func startDaemon(ctx context.Context, paths model.Paths, daemonExe string) error
 	}
 	log, err := openLog(paths.DaemonLog())
 	if err != nil {
-		return model.Errorf(model.CodeInternal, "opening the daemon's log: %w", err)
+		return model.Unwritable(paths.State, "opening the daemon's log", err)
 	}
 	defer log.Close()
 	logged, err := log.Seek(0, io.SeekEnd)

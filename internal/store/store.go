@@ -63,8 +63,7 @@ func (s *Store) Close() error {
 func guard(ctx context.Context, path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return model.Errorf(model.CodeInternal, "opening the database: %w", err).
-			WithHint("it must be possible to write to %s; or set BANGER_HOME to another directory", filepath.Dir(path))
+		return model.Unwritable(filepath.Dir(path), "opening the database", err)
 	}
 	info, err := f.Stat()
 	if err := errors.Join(err, f.Close()); err != nil {
