@@ -50,7 +50,7 @@ $(BINARIES) &: $(BUILD_INPUTS)
 test: test-unit test-e2e ## run every test, end-to-end tests included (RACE=1: with the race detector)
 
 test-unit: setup ## run the tests that start no guest
-	$(GOTEST) $$(go list ./... | grep -v /test/e2e)
+	$(GOTEST) -timeout 30m $$(go list ./... | grep -v /test/e2e)
 
 test-e2e: setup build images ## run the end-to-end tests: real images, real guests
 	BANGER_E2E=1 $(GOTEST) -count=1 -timeout 15m ./test/e2e

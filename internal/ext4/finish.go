@@ -138,9 +138,9 @@ func newBuilder(w *Writer, t *tree, l *layout) *builder {
 		used:   newBitmap(l.groups),
 		dirsIn: make([]uint32, l.groups),
 	}
-	buffer := func() []byte { return make([]byte, 0, bufferBlocks*blockSize) }
-	b.meta = metaWriter{f: w.f, used: b.used, cursor: l.meta.start, end: l.meta.start + l.meta.n, buf: buffer()}
-	b.table = tableWriter{f: w.f, l: l, buf: buffer()}
+	buffer := func(most uint64) []byte { return make([]byte, 0, min(most, bufferBlocks)*blockSize) }
+	b.meta = metaWriter{f: w.f, used: b.used, cursor: l.meta.start, end: l.meta.start + l.meta.n, buf: buffer(l.meta.n)}
+	b.table = tableWriter{f: w.f, l: l, buf: buffer(l.tableBlocks())}
 	return b
 }
 

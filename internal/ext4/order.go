@@ -77,6 +77,10 @@ func (w *Writer) orderChunks(ctx context.Context) error {
 	}
 	slices.Sort(all)
 	slots := all[:len(are)]
+	if slices.Equal(are, slots) { // as in most small images, which need no buffers then
+		w.ordered = chunkMap{slots: slots, first: append(first, len(are))}
+		return nil
+	}
 	if err := moveChunks(ctx, w.f, are, slots); err != nil {
 		return fmt.Errorf("putting file bodies in order: %w", err)
 	}

@@ -2,6 +2,7 @@ package imagemgr
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -65,23 +66,42 @@ func digestSegments(ctx context.Context, f *os.File) ([]*[]byte, error) {
 	readers, ctx := errgroup.WithContext(ctx)
 	readers.SetLimit(runtime.GOMAXPROCS(0))
 	var segments []*[]byte
-	for at := int64(0); ctx.Err() == nil; at += digestSegment {
-		data, err := f.Seek(at, unix.SEEK_DATA)
-		if errors.Is(err, unix.ENXIO) {
-			break
-		}
+	for at := int64(0); ctx.Err() == nil; {
+		start, end, err := nextData(f, at)
 		if err != nil {
 			return nil, errors.Join(err, readers.Wait())
 		}
-		at = data / digestSegment * digestSegment
+		if start == end {
+			break
+		}
+		at = min(end, start+digestSegment)
 		segment := new([]byte)
 		segments = append(segments, segment)
+		blocks := io.NewSectionReader(f, start, at-start)
 		readers.Go(func() (err error) {
-			*segment, err = digestBlocks(io.NewSectionReader(f, at, digestSegment), at)
+			*segment, err = digestBlocks(blocks, start)
 			return errors.Join(err, ctx.Err())
 		})
 	}
-	return segments, readers.Wait()
+	stopped := ctx.Err()
+	return segments, cmp.Or(readers.Wait(), stopped)
+}
+
+// nextData returns the blocks of f from at on that hold data, up to the next
+// hole; none at its end. at begins a block.
+func nextData(f *os.File, at int64) (start, end int64, err error) {
+	data, err := f.Seek(at, unix.SEEK_DATA)
+	if errors.Is(err, unix.ENXIO) {
+		return at, at, nil
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	hole, err := f.Seek(data, unix.SEEK_HOLE)
+	if err != nil {
+		return 0, 0, err
+	}
+	return data / digestBlock * digestBlock, (hole + digestBlock - 1) / digestBlock * digestBlock, nil
 }
 
 // digestBlocks returns offset and checksum of the blocks of r that are not all

@@ -2,6 +2,8 @@ package imagemgr_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -66,4 +68,18 @@ func digest(t *testing.T, content []byte, sparse bool) string {
 		t.Fatal(err)
 	}
 	return got
+}
+
+// A call that was canceled has no digest, not that of an empty file.
+func TestRootfsDigestCanceled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	path := filepath.Join(t.TempDir(), "rootfs.ext4")
+	if err := os.WriteFile(path, []byte("content"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if digest, err := imagemgr.RootfsDigest(ctx, path); !errors.Is(err, context.Canceled) {
+		t.Errorf("%q, error %v", digest, err)
+	}
 }
