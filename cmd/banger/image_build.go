@@ -61,7 +61,7 @@ func newImageBuildCommand(a *app) *cobra.Command {
 	flags.StringVar(&opts.from, "from", "", "`IMAGE` to build from; pulled when it is not here")
 	flags.StringVar(&opts.script, "script", "", "`FILE` to run; - is standard input")
 	flags.StringSliceVar(&opts.packages, "package", nil, "install `PACKAGE`; may be repeated")
-	flags.StringSliceVar(&opts.with, "with", nil, "install `TOOL`: mise, opencode, tmux; may be repeated")
+	flags.StringSliceVar(&opts.with, "with", nil, "install `TOOL`: claude, codex, mise, opencode, tmux; may be repeated")
 	flags.StringArrayVar(&opts.hooks, "hook", nil, "run a script at another moment: `WHEN=FILE`")
 	flags.StringArrayVarP(&opts.env, "env", "e", nil, "set `KEY=VALUE` for the steps; KEY alone takes the value from here")
 	flags.StringVar(&opts.kernel, "kernel", "", "`KERNEL` for the build and the image to boot; default: the base's")
@@ -73,7 +73,7 @@ func newImageBuildCommand(a *app) *cobra.Command {
 	_ = cmd.RegisterFlagCompletionFunc("builder", words(builders()...))
 	_ = cmd.RegisterFlagCompletionFunc("network", words(string(model.NetNone), string(model.NetUser)))
 	_ = cmd.RegisterFlagCompletionFunc("kernel", a.names(catalogNames, false))
-	_ = cmd.RegisterFlagCompletionFunc("with", words("mise", "opencode", "tmux"))
+	_ = cmd.RegisterFlagCompletionFunc("with", words("claude", "codex", "mise", "opencode", "tmux"))
 	_ = cmd.RegisterFlagCompletionFunc("from", a.names(imageNames, false))
 	return cmd
 }

@@ -9,6 +9,9 @@ import (
 //go:embed tool_binary.sh
 var binaryScript string
 
+//go:embed tool_npm.sh
+var npmScript string
+
 //go:embed tool_tmux.sh
 var tmuxScript string
 
@@ -22,9 +25,11 @@ type Tool struct {
 
 // Tools returns the tools that builds install. A download that is not what is
 // pinned here is refused in the guest: binaries by the SHA-256 of the program,
-// repositories by their commit.
+// packages of npm by that of the package, repositories by their commit.
 func Tools() []Tool {
 	return []Tool{
+		{Name: "claude", Version: claudePin.version, About: "coding agent", script: claudePin.script()},
+		{Name: "codex", Version: codexPin.version, About: "coding agent", script: codexPin.script()},
 		{Name: "mise", Version: misePin.version, About: "versions of languages and tools", script: misePin.script()},
 		{Name: "opencode", Version: opencodePin.version, About: "coding agent", script: opencodePin.script()},
 		{Name: "tmux", Version: "of the image, " + tmuxPlugins, About: "terminal multiplexer with plugins", script: tmuxInstall()},
@@ -57,6 +62,36 @@ var (
 func (b binary) script() string {
 	args := []string{b.name, b.version, b.url, strconv.FormatBool(b.archive), b.sha256}
 	return "set -- " + quoteAll(args) + "\n" + binaryScript
+}
+
+// npmPackage is a package for x86_64 that has a program and what belongs to it.
+type npmPackage struct {
+	name, version string
+	spec          string // package and version, as npm takes them
+	program       string // its path in the package
+	sha256        string // of the package
+}
+
+//nolint:gochecknoglobals // a table
+var (
+	claudePin = npmPackage{
+		name: "claude", version: "2.1.330",
+		spec:    "@anthropic-ai/claude-code-linux-x64@2.1.330",
+		program: "claude",
+		sha256:  "40ff30c5768723958032132065e6fcdd1e2dc3a2b3ff9a0bf36c6620ef1c40ef",
+	}
+	codexPin = npmPackage{
+		name: "codex", version: "0.169.0",
+		spec:    "@openai/codex@0.169.0-linux-x64",
+		program: "vendor/x86_64-unknown-linux-musl/bin/codex",
+		sha256:  "89801b4b97faba562eb80fe0a833159ac79399be674022f4b1a0ccab1d153faa",
+	}
+)
+
+// script installs the package into /usr/local/lib and links its program into
+// /usr/local/bin.
+func (p npmPackage) script() string {
+	return "set -- " + quoteAll([]string{p.name, p.version, p.spec, p.program, p.sha256}) + "\n" + npmScript
 }
 
 // The plugins, by the commits of their releases.
