@@ -13,19 +13,13 @@ import (
 	"time"
 
 	"banger/internal/guest"
-	"banger/internal/kernelcat/kmod"
 	"banger/internal/model"
 	"banger/internal/wire"
-
-	"github.com/cavaliergopher/cpio"
+	"banger/test/initramfs"
 )
 
-const (
-	// kernelEnv names the directory of a kernel as banger keeps it, with vmlinux
-	// and modules/; scripts/test-guests.sh sets it.
-	kernelEnv = "BANGER_TEST_KERNEL"
-	bootTime  = 2 * time.Minute // a loaded host without KVM is slow
-)
+// bootTime is long: a loaded host without KVM is slow.
+const bootTime = 2 * time.Minute
 
 // modules that a guest on microvm loads, each with what it needs.
 var modules = []string{"virtio_mmio", "virtio_blk", "virtio_console", "virtio_net"}
@@ -61,22 +55,19 @@ func (m *machine) connect(t *testing.T) *guest.Client {
 // boot starts a guest; it has no agent yet when boot returns.
 func boot(t *testing.T) *machine {
 	t.Helper()
-	tree := os.Getenv(kernelEnv)
-	if tree == "" {
-		t.Skip(kernelEnv + " names no directory of a kernel: scripts/test-guests.sh")
-	}
+	kernel := initramfs.Kernel(t)
 	for _, tool := range []string{"qemu-system-x86_64", "mke2fs", "e2fsck", "busybox", "go"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip("no ", tool)
 		}
 	}
 	dir := t.TempDir()
-	writeInitramfs(t, filepath.Join(dir, "initramfs"), buildAgent(t, dir), filepath.Join(tree, model.ModulesDir))
+	writeInitramfs(t, filepath.Join(dir, "initramfs"), buildAgent(t, dir), kernel)
 	writeRoot(t, dir)
 	m := &machine{socket: filepath.Join(dir, "agent.sock"), console: filepath.Join(dir, "console"), exited: make(chan struct{}), t: t}
 	m.cmd = exec.CommandContext(t.Context(), "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-M", "microvm", "-accel", "tcg", "-cpu", "max,erms=off,fsrm=off", "-m", "256", "-global", "virtio-mmio.force-legacy=false",
-		"-kernel", filepath.Join(tree, model.VmlinuxFile), "-initrd", filepath.Join(dir, "initramfs"),
+		"-kernel", filepath.Join(kernel, model.VmlinuxFile), "-initrd", filepath.Join(dir, "initramfs"),
 		"-append", "console=ttyS0 quiet reboot=t panic=-1 mitigations=off no_timer_check random.trust_cpu=on cryptomgr.notests nokaslr init_on_alloc=0"+earlyTSC(t),
 		"-drive", "id=d0,if=none,format=raw,file="+filepath.Join(dir, "root.ext4"), "-device", "virtio-blk-device,drive=d0",
 		"-device", "virtio-serial-device", "-chardev", "socket,id=agent,server=on,wait=off,path="+m.socket,
@@ -129,55 +120,13 @@ func buildAgent(t *testing.T, dir string) string {
 }
 
 // writeInitramfs writes what kernelcat writes.
-func writeInitramfs(t *testing.T, path, agent, moduleDir string) {
+func writeInitramfs(t *testing.T, path, agent, kernel string) {
 	t.Helper()
-	var b bytes.Buffer
-	w := cpio.NewWriter(&b)
-	put := func(name string, mode cpio.FileMode, body []byte) {
-		if err := w.WriteHeader(&cpio.Header{Name: name, Mode: mode, Size: int64(len(body)), Links: 1}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write(body); err != nil {
-			t.Fatal(err)
-		}
+	files := []initramfs.File{initramfs.Program(t, "init", agent)}
+	for _, dir := range []string{"dev", "proc", "sys", "run", "newroot"} {
+		files = append(files, initramfs.Dir(dir))
 	}
-	read := func(path string) []byte {
-		body, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return body
-	}
-	for _, dir := range []string{"dev", "proc", "sys", "run", "newroot", "modules"} {
-		put(dir, cpio.TypeDir|0o755, nil)
-	}
-	put("init", cpio.TypeReg|0o755, read(agent))
-	var list strings.Builder
-	tree, err := kmod.OpenTree(moduleDir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tree.Close()
-	plan, err := tree.Plan(modules)
-	if err != nil || len(plan.Missing) > 0 {
-		t.Fatalf("modules: %v, missing %v", err, plan.Missing)
-	}
-	for _, m := range plan.Load {
-		name := "modules/" + m.Name + ".ko"
-		body, err := tree.Read(m.Path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		put(name, cpio.TypeReg|0o644, body)
-		list.WriteString("/" + name + "\n")
-	}
-	put("modules.list", cpio.TypeReg|0o644, []byte(list.String()))
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	initramfs.Write(t, path, append(files, initramfs.Modules(t, kernel, modules...)...)...)
 }
 
 // writeRoot makes root.ext4: busybox, a user, a resolv.conf that leads

@@ -5,24 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log"
+	"maps"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
@@ -30,54 +24,15 @@ import (
 	"banger/internal/imagepull"
 	"banger/internal/model"
 	"banger/internal/rpc"
+	"banger/test/registrytest"
 )
 
 // crowd is how many clients pull one image at once.
 const crowd = 64
 
-// countingRegistry counts the requests for each blob and may hold them up.
-type countingRegistry struct {
-	host  string
-	inner http.Handler
-
-	mu   sync.Mutex
-	gets map[string]int // by path
-	from []int          // where requests that were held up began
-	hold func(w http.ResponseWriter, r *http.Request, body []byte) bool
-}
-
-func newCountingRegistry(t *testing.T) *countingRegistry {
-	t.Helper()
-	c := &countingRegistry{inner: registry.New(registry.Logger(log.New(io.Discard, "", 0))), gets: map[string]int{}}
-	server := httptest.NewServer(c)
-	t.Cleanup(server.Close)
-	c.host = strings.TrimPrefix(server.URL, "http://")
-	return c
-}
-
-func (c *countingRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet || !strings.Contains(r.URL.Path, "/blobs/") {
-		c.inner.ServeHTTP(w, r)
-		return
-	}
-	rec := httptest.NewRecorder()
-	c.inner.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, r.URL.Path, nil)) // it knows no open ranges
-	c.mu.Lock()
-	c.gets[r.URL.Path]++
-	hold := c.hold
-	c.mu.Unlock()
-	if hold != nil && hold(w, r, rec.Body.Bytes()) {
-		return
-	}
-	for k, v := range rec.Header() {
-		w.Header()[k] = v
-	}
-	w.WriteHeader(rec.Code)
-	_, _ = w.Write(rec.Body.Bytes())
-}
-
-// push makes an image of layers that are motd archives of so many random bytes.
-func (c *countingRegistry) push(t *testing.T, tag string, seed uint64, sizes ...int) string {
+// pushRandom pushes an image of layers that are motd archives of so many
+// random bytes.
+func pushRandom(t *testing.T, reg *registrytest.Registry, seed uint64, sizes ...int) string {
 	t.Helper()
 	img := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -92,20 +47,7 @@ func (c *countingRegistry) push(t *testing.T, tag string, seed uint64, sizes ...
 			t.Fatal(err)
 		}
 	}
-	ref := c.host + "/team/app:" + tag
-	parsed, err := name.ParseReference(ref)
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport := &http.Transport{}
-	defer transport.CloseIdleConnections()
-	if err := remote.Write(parsed, img, remote.WithTransport(transport)); err != nil {
-		t.Fatal(err)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.gets = map[string]int{}
-	return ref
+	return reg.Push(t, "v1", img)
 }
 
 // noKeys is an empty keychain.
@@ -155,8 +97,8 @@ func TestCrowdFetchesOnce(t *testing.T) {
 	} {
 		t.Run(label, func(t *testing.T) {
 			t.Parallel()
-			reg := newCountingRegistry(t)
-			ref := reg.push(t, "v1", 1, 300_000, 5000)
+			reg := registrytest.New(t)
+			ref := pushRandom(t, reg, 1, 300_000, 5000)
 			r, pulls, _ := newRegistryRig(t)
 			ids := sync.Map{}
 			var wg sync.WaitGroup
@@ -171,10 +113,11 @@ func TestCrowdFetchesOnce(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			if len(reg.gets) != 3 { // a configuration and two layers
-				t.Errorf("blobs asked for: %v", reg.gets)
+			gets := reg.BlobGets()
+			if len(gets) != 3 { // a configuration and two layers
+				t.Errorf("blobs asked for: %v", gets)
 			}
-			for path, n := range reg.gets {
+			for path, n := range gets {
 				if n != 1 {
 					t.Errorf("%s was asked for %d times", path, n)
 				}
@@ -190,9 +133,9 @@ func TestCrowdFetchesOnce(t *testing.T) {
 // there: the last one gets it whole, and what had arrived is not sent again.
 func TestCrowdThatLeaves(t *testing.T) {
 	t.Parallel()
-	reg := newCountingRegistry(t)
+	reg := registrytest.New(t)
 	const size = 4 << 20
-	ref := reg.push(t, "v1", 2, size)
+	ref := pushRandom(t, reg, 2, size)
 	arrived := make(chan struct{})
 	var once sync.Once
 	watch := func(p model.Progress) {
@@ -200,14 +143,16 @@ func TestCrowdThatLeaves(t *testing.T) {
 			once.Do(func() { close(arrived) })
 		}
 	}
-	reg.hold = func(w http.ResponseWriter, r *http.Request, body []byte) bool {
-		from := 0
+	var mu sync.Mutex
+	var starts []int // where requests for the layer began
+	reg.Misbehave(func(w http.ResponseWriter, r *http.Request) bool {
+		body, from := reg.Whole(r), 0
 		if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &from); err != nil && len(body) < size {
-			return false // the configuration
+			return false // not the layer
 		}
-		reg.mu.Lock()
-		reg.from = append(reg.from, from)
-		reg.mu.Unlock()
+		mu.Lock()
+		starts = append(starts, from)
+		mu.Unlock()
 		if from > 0 {
 			w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(body)-1, len(body)))
 			w.WriteHeader(http.StatusPartialContent)
@@ -219,7 +164,7 @@ func TestCrowdThatLeaves(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 		return true
-	}
+	})
 	r, _, cacheDir := newRegistryRig(t)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -251,10 +196,8 @@ func TestCrowdThatLeaves(t *testing.T) {
 	if canceled.Load() == 0 {
 		t.Error("nobody was canceled")
 	}
-	reg.mu.Lock()
-	defer reg.mu.Unlock()
-	if len(reg.from) != 2 || reg.from[0] != 0 || reg.from[1] < size/4 {
-		t.Errorf("the layer was asked for from %v on", reg.from)
+	if len(starts) != 2 || starts[0] != 0 || starts[1] < size/4 {
+		t.Errorf("the layer was asked for from %v on", starts)
 	}
 	if got := r.onDisk(t); len(got) != 3 {
 		t.Errorf("on disk: %v", got)
@@ -276,8 +219,8 @@ func TestCrowdThatLeaves(t *testing.T) {
 // seen.
 func TestBuiltDigestsAndMovedTags(t *testing.T) {
 	t.Parallel()
-	reg := newCountingRegistry(t)
-	ref := reg.push(t, "v1", 3, 1000)
+	reg := registrytest.New(t)
+	ref := pushRandom(t, reg, 3, 1000)
 	r, pulls, _ := newRegistryRig(t)
 	pull := func(name string) model.Image {
 		t.Helper()
@@ -288,12 +231,12 @@ func TestBuiltDigestsAndMovedTags(t *testing.T) {
 		return img
 	}
 	first := pull("first")
-	asked := len(reg.gets)
+	asked := reg.BlobGets()
 	again := pull("again")
-	if pulls.builds != 1 || len(reg.gets) != asked || again.Source.ManifestDigest != first.Source.ManifestDigest {
-		t.Errorf("%d builds, blobs %v", pulls.builds, reg.gets)
+	if pulls.builds != 1 || !maps.Equal(reg.BlobGets(), asked) || again.Source.ManifestDigest != first.Source.ManifestDigest {
+		t.Errorf("%d builds, blobs %v", pulls.builds, reg.BlobGets())
 	}
-	reg.push(t, "v1", 4, 1000)
+	pushRandom(t, reg, 4, 1000)
 	moved := pull("moved")
 	if pulls.builds != 2 || moved.Source.ManifestDigest == first.Source.ManifestDigest {
 		t.Errorf("after the tag moved: %d builds, %s", pulls.builds, moved.Source.ManifestDigest)

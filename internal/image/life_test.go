@@ -5,19 +5,17 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"log"
-	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-containerregistry/pkg/registry"
 
 	"banger/internal/imagemgr"
 	"banger/internal/model"
 	"banger/internal/rpc"
+	"banger/test/registrytest"
 )
 
 // member is a file of a test's archive.
@@ -65,14 +63,6 @@ func (r *rig) pullTree(t *testing.T, name string, members []member) model.Image 
 		t.Fatal(err)
 	}
 	return r.mustPull(t, "tar:"+path, name)
-}
-
-// newRegistry serves a registry and returns its host.
-func newRegistry(t *testing.T) string {
-	t.Helper()
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-	t.Cleanup(server.Close)
-	return strings.TrimPrefix(server.URL, "http://")
 }
 
 // same fails unless two images hold the same files with the same times.
@@ -132,7 +122,7 @@ func after() []member {
 
 func TestPushedImageIsPulledBackEqual(t *testing.T) {
 	t.Parallel()
-	r, host := newRealRig(t, nil), newRegistry(t)
+	r, host := newRealRig(t, nil), registrytest.New(t).Host
 	r.pullTree(t, "one", before())
 	ref := host + "/team/one:v1"
 	pushed, err := r.PushImage(context.Background(), rpc.ImagePushParams{Name: "one", Ref: ref}, model.Discard)
@@ -199,7 +189,7 @@ func TestExportsArePulledBackEqual(t *testing.T) {
 // image "changed", whose root filesystem stands for the disk of a VM of base.
 func based(t *testing.T) (r *rig, host string, base, changed model.Image) {
 	t.Helper()
-	r, host = newRealRig(t, nil), newRegistry(t)
+	r, host = newRealRig(t, nil), registrytest.New(t).Host
 	r.pullTree(t, "seed", before())
 	if _, err := r.PushImage(context.Background(), rpc.ImagePushParams{Name: "seed", Ref: host + "/base:1"}, model.Discard); err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package imagepull_test
 import (
 	"context"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,7 +19,7 @@ func inTwoParts(reg *testRegistry, between func(), change func([]byte)) fault {
 		if !isLayer(r) {
 			return false
 		}
-		whole := reg.answer(httptest.NewRequest(http.MethodGet, r.URL.Path, nil)).Body.Bytes()
+		whole := reg.Whole(r)
 		half := len(whole) / 2
 		_, _ = w.Write(whole[:half])
 		as[http.Flusher](w).Flush()
@@ -47,7 +46,7 @@ func TestUnpacksWhatHasArrived(t *testing.T) {
 		info, err := os.Stat(found[0])
 		return err == nil && info.Size() > 1<<20
 	}
-	reg.misbehave(inTwoParts(reg, func() {
+	reg.Misbehave(inTwoParts(reg, func() {
 		for deadline := time.Now().Add(20 * time.Second); !written(); time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Error("nothing was unpacked of what had arrived")
@@ -72,7 +71,7 @@ func TestArrivalThatIsNotWhatItSays(t *testing.T) {
 			t.Parallel()
 			reg := newTestRegistry(t)
 			ref := reg.push(t, archive(t, file("a", incompressible(3<<20)), file("b", "end")))
-			reg.misbehave(inTwoParts(reg, func() {}, change))
+			reg.Misbehave(inTwoParts(reg, func() {}, change))
 			r := newRig(t, nil)
 			_, _, err := r.pull(context.Background(), t, ref)
 			if model.CodeOf(err) != model.CodeIntegrity || !strings.Contains(err.Error(), "is not what its digest says") {

@@ -22,7 +22,7 @@ func TestTokensAreRenewed(t *testing.T) {
 	reg := newTestRegistry(t)
 	ref := reg.push(t, archive(t, file("a", "1")), archive(t, file("b", "2")), archive(t, file("c", "3")))
 	var issued, used, refused atomic.Int64
-	reg.misbehave(func(w http.ResponseWriter, r *http.Request) bool {
+	reg.Misbehave(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.URL.Path == "/token" {
 			fmt.Fprintf(w, `{"token":"token-%d"}`, issued.Add(1))
 			return true
@@ -34,7 +34,7 @@ func TestTokensAreRenewed(t *testing.T) {
 		if r.URL.Path != "/v2/" {
 			refused.Add(1)
 		}
-		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="http://%s/token",service="s"`, reg.host))
+		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="http://%s/token",service="s"`, reg.Host))
 		w.WriteHeader(http.StatusUnauthorized)
 		return true
 	})
@@ -63,7 +63,7 @@ func TestUnreadableCredentials(t *testing.T) {
 	if _, _, err := r.pull(context.Background(), t, ref); err != nil {
 		t.Errorf("a public image: %v", err)
 	}
-	reg.misbehave(func(w http.ResponseWriter, _ *http.Request) bool {
+	reg.Misbehave(func(w http.ResponseWriter, _ *http.Request) bool {
 		w.Header().Set("WWW-Authenticate", `Basic realm="r"`)
 		w.WriteHeader(http.StatusUnauthorized)
 		return true

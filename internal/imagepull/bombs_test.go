@@ -141,7 +141,7 @@ func TestBombsOfDocuments(t *testing.T) {
 	t.Run("manifest", func(t *testing.T) {
 		reg := newTestRegistry(t)
 		ref := reg.put(t, config(1), []byte("x"))
-		reg.misbehave(func(w http.ResponseWriter, r *http.Request) bool {
+		reg.Misbehave(func(w http.ResponseWriter, r *http.Request) bool {
 			if !isManifest(r) {
 				return false
 			}
@@ -184,7 +184,7 @@ func (r *testRegistry) put(t *testing.T, config []byte, layers ...[]byte) string
 		descriptors = append(descriptors, r.putBlob(t, ociLayer+"+gzip", l))
 	}
 	r.send(t, http.MethodPut, "/v2/team/app/manifests/v1", ociManifest, marshal(t, manifest.with("layers", descriptors)))
-	return r.host + "/team/app:v1"
+	return r.Host + "/team/app:v1"
 }
 
 func (r *testRegistry) putBlob(t *testing.T, mediaType string, b []byte) object {
@@ -196,12 +196,12 @@ func (r *testRegistry) putBlob(t *testing.T, mediaType string, b []byte) object 
 
 func (r *testRegistry) send(t *testing.T, method, path, mediaType string, body []byte) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+r.host+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+r.Host+path, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", mediaType)
-	if rec := r.answer(req); rec.Code >= 300 {
+	if rec := r.Answer(req); rec.Code >= 300 {
 		b, _ := io.ReadAll(rec.Body)
 		t.Fatalf("%s %s: %d %s", method, path, rec.Code, b)
 	}

@@ -75,7 +75,7 @@ func TestPruneLeavesWhatIsUsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked, answer := make(chan struct{}), make(chan struct{})
-	reg.misbehave(func(_ http.ResponseWriter, req *http.Request) bool {
+	reg.Misbehave(func(_ http.ResponseWriter, req *http.Request) bool {
 		if strings.HasSuffix(req.URL.Path, layer) {
 			close(asked)
 			<-answer

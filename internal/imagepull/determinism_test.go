@@ -32,7 +32,7 @@ func TestArrivalDoesNotMatter(t *testing.T) { //nolint:paralleltest // see above
 	want := ""
 	for round := range 8 {
 		runtime.GOMAXPROCS([]int{1, 4}[round%2])
-		reg.misbehave(shuffledDelays(uint64(round)))
+		reg.Misbehave(shuffledDelays(uint64(round)))
 		if got := pulledSum(t, ref); want == "" {
 			want = got
 		} else if got != want {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
@@ -45,12 +44,7 @@ func TestHistory(t *testing.T) {
 		if img, err = mutate.ConfigFile(img, config); err != nil {
 			t.Fatal(err)
 		}
-		ref, err := name.ParseReference(reg.host + "/team/app:v1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, ref, img)
-		parsed, err := imagepull.ParseRef(ref.Name())
+		parsed, err := imagepull.ParseRef(reg.Push(t, "v1", img))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -68,7 +68,7 @@ func TestFaults(t *testing.T) {
 	changed := func(change func([]byte) []byte) func(*testRegistry) fault {
 		return func(reg *testRegistry) fault {
 			return func(w http.ResponseWriter, r *http.Request) bool {
-				body := change(reg.answer(r).Body.Bytes())
+				body := change(reg.Answer(r).Body.Bytes())
 				_, _ = w.Write(body)
 				return true
 			}
@@ -107,7 +107,7 @@ func TestFaults(t *testing.T) {
 			t.Parallel()
 			reg := newTestRegistry(t)
 			ref := reg.push(t, archive(t, file("a", incompressible(100_000))))
-			reg.misbehave(c.fault(reg))
+			reg.Misbehave(c.fault(reg))
 			r := newRig(t, nil)
 			_, _, err := r.pull(context.Background(), t, ref)
 			if model.CodeOf(err) != c.code || !strings.Contains(model.HintOf(err), c.hint) {
@@ -116,7 +116,7 @@ func TestFaults(t *testing.T) {
 			if c.code == model.CodeIntegrity && len(r.files(t, "ingest")) != 0 {
 				t.Errorf("left: %v", r.files(t, "ingest"))
 			}
-			reg.misbehave(func(http.ResponseWriter, *http.Request) bool { return false })
+			reg.Misbehave(func(http.ResponseWriter, *http.Request) bool { return false })
 			if _, _, err := r.pull(context.Background(), t, ref); err != nil {
 				t.Errorf("a second pull: %v", err)
 			}
@@ -135,9 +135,9 @@ func TestDigestFromTheCache(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ref := reg.host + "/team/app@" + img.Source.ManifestDigest
+	ref := reg.Host + "/team/app@" + img.Source.ManifestDigest
 	var asked atomic.Int64
-	reg.misbehave(func(w http.ResponseWriter, _ *http.Request) bool {
+	reg.Misbehave(func(w http.ResponseWriter, _ *http.Request) bool {
 		asked.Add(1)
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return true
@@ -155,7 +155,7 @@ func TestDigestFromTheCache(t *testing.T) {
 	if _, _, err := r.pull(context.Background(), t, ref); model.CodeOf(err) != model.CodeUnreachable {
 		t.Errorf("without a layer: %v (%s)", err, model.CodeOf(err))
 	}
-	reg.misbehave(func(http.ResponseWriter, *http.Request) bool { return false })
+	reg.Misbehave(func(http.ResponseWriter, *http.Request) bool { return false })
 	if _, _, err := r.pull(context.Background(), t, ref); err != nil {
 		t.Errorf("the layer is fetched: %v", err)
 	}
@@ -182,14 +182,14 @@ func TestWordsOfRegistries(t *testing.T) {
 		`{"errors":null}`:                      "404 Not Found",
 	} {
 		reg := newTestRegistry(t)
-		reg.misbehave(func(w http.ResponseWriter, r *http.Request) bool {
+		reg.Misbehave(func(w http.ResponseWriter, r *http.Request) bool {
 			if isManifest(r) {
 				w.WriteHeader(http.StatusNotFound)
 				_, _ = io.WriteString(w, said)
 			}
 			return isManifest(r)
 		})
-		ref := reg.host + "/team/app@" + zeroDigest
+		ref := reg.Host + "/team/app@" + zeroDigest
 		_, _, err := newRig(t, nil).pull(context.Background(), t, ref)
 		if model.CodeOf(err) != model.CodeNotFound || !strings.HasSuffix(err.Error(), want) || !strings.Contains(err.Error(), ref) {
 			t.Errorf("%s: %v, want %q and %s in it", said, err, want, ref)

@@ -30,7 +30,7 @@ func cutAt(reg *testRegistry, cuts int64, ranges bool, sent *atomic.Int64) fault
 		if !isLayer(r) {
 			return false
 		}
-		whole := reg.answer(httptest.NewRequest(http.MethodGet, r.URL.Path, nil)).Body.Bytes()
+		whole := reg.Whole(r)
 		body := whole
 		var from int
 		if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-", &from); err == nil && ranges {
@@ -61,7 +61,7 @@ func TestResume(t *testing.T) {
 			reg := newTestRegistry(t)
 			ref := reg.push(t, archive(t, file("a", incompressible(size))))
 			var sent atomic.Int64
-			reg.misbehave(cutAt(reg, 2, ranges, &sent))
+			reg.Misbehave(cutAt(reg, 2, ranges, &sent))
 			r := newRig(t, nil)
 			if _, _, err := r.pull(context.Background(), t, ref); err != nil {
 				t.Fatal(err)
@@ -82,7 +82,7 @@ func TestResumeAcrossPulls(t *testing.T) {
 			reg := newTestRegistry(t)
 			ref := reg.push(t, archive(t, file("a", incompressible(size))))
 			var sent atomic.Int64
-			reg.misbehave(cutAt(reg, 1, true, &sent))
+			reg.Misbehave(cutAt(reg, 1, true, &sent))
 			r := newRig(t, func(c *imagepull.Config) { c.Transport = failAfter(c.Transport, "/blobs/", 2) })
 			if _, _, err := r.pull(context.Background(), t, ref); model.CodeOf(err) != model.CodeUnreachable {
 				t.Fatalf("first pull: %v", err)
@@ -148,7 +148,7 @@ func TestStallEndsATransfer(t *testing.T) {
 	t.Parallel()
 	reg := newTestRegistry(t)
 	ref := reg.push(t, archive(t, file("a", incompressible(100_000))))
-	reg.misbehave(func(w http.ResponseWriter, r *http.Request) bool {
+	reg.Misbehave(func(w http.ResponseWriter, r *http.Request) bool {
 		if !isLayer(r) {
 			return false
 		}
@@ -172,7 +172,7 @@ func TestManyPullersFetchABlobOnce(t *testing.T) {
 	ref := reg.push(t, archive(t, file("a", incompressible(1<<20))), archive(t, file("b", incompressible(1<<18))))
 	before := reg.blobGets()
 	var layers atomic.Int64
-	reg.misbehave(func(_ http.ResponseWriter, r *http.Request) bool {
+	reg.Misbehave(func(_ http.ResponseWriter, r *http.Request) bool {
 		if isLayer(r) {
 			layers.Add(1)
 		}
@@ -246,7 +246,7 @@ func TestCanceledPull(t *testing.T) {
 			ref := reg.push(t, archive(t, file("a", incompressible(1<<20))))
 			ctx, cancel := context.WithCancelCause(context.Background())
 			defer cancel(nil)
-			reg.misbehave(func(_ http.ResponseWriter, r *http.Request) bool {
+			reg.Misbehave(func(_ http.ResponseWriter, r *http.Request) bool {
 				if match(r) {
 					cancel(errors.New("enough"))
 					<-r.Context().Done()
@@ -318,10 +318,10 @@ func TestCredentialsStayWithTheRegistry(t *testing.T) {
 		if r.Header.Get("Authorization") != "" {
 			leaked.Store(true)
 		}
-		reg.inner.ServeHTTP(w, r)
+		_, _ = w.Write(reg.Whole(r))
 	}))
 	t.Cleanup(storage.Close)
-	reg.misbehave(func(w http.ResponseWriter, r *http.Request) bool {
+	reg.Misbehave(func(w http.ResponseWriter, r *http.Request) bool {
 		if user, pass, ok := r.BasicAuth(); !ok || user != "me" || pass != "secret" {
 			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
 			w.WriteHeader(http.StatusUnauthorized)

@@ -5,94 +5,50 @@ import (
 	"context"
 	"crypto/sha256"
 	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"go.uber.org/goleak"
 
 	"banger/internal/imagepull"
 	"banger/internal/model"
+	"banger/test/registrytest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fault answers a request in the registry's place, or returns false.
-type fault func(w http.ResponseWriter, r *http.Request) bool
+type fault = registrytest.Fault
 
-// testRegistry is a registry in this process that counts requests and can
-// misbehave.
-type testRegistry struct {
-	host  string
-	inner http.Handler
-	fault atomic.Pointer[fault]
-
-	mu   sync.Mutex
-	gets map[string]int // by path
-}
+// testRegistry makes its images of archives.
+type testRegistry struct{ *registrytest.Registry }
 
 func newTestRegistry(t *testing.T) *testRegistry {
 	t.Helper()
-	r := &testRegistry{inner: registry.New(registry.Logger(log.New(io.Discard, "", 0))), gets: map[string]int{}}
-	server := httptest.NewServer(r)
-	t.Cleanup(server.Close)
-	r.host = strings.TrimPrefix(server.URL, "http://")
-	return r
-}
-
-func (r *testRegistry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	r.mu.Lock()
-	if req.Method == http.MethodGet {
-		r.gets[req.URL.Path]++
-	}
-	r.mu.Unlock()
-	if f := r.fault.Load(); f != nil && (*f)(w, req) {
-		return
-	}
-	r.inner.ServeHTTP(w, req)
-}
-
-func (r *testRegistry) misbehave(f fault) { r.fault.Store(&f) }
-
-func (r *testRegistry) blobGets() (n int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for path, count := range r.gets {
-		if strings.Contains(path, "/blobs/") {
-			n += count
-		}
-	}
-	return n
+	return &testRegistry{registrytest.New(t)}
 }
 
 // push makes an image of archives and pushes it as HOST/team/app:v1.
 func (r *testRegistry) push(t *testing.T, archives ...[]byte) string {
 	t.Helper()
-	ref := r.host + "/team/app:v1"
-	parsed, err := name.ParseReference(ref)
-	if err != nil {
-		t.Fatal(err)
+	return r.Push(t, "v1", newImage(t, archives...))
+}
+
+// blobGets returns how many blobs were asked for, each as often as it was.
+func (r *testRegistry) blobGets() (n int) {
+	for _, count := range r.BlobGets() {
+		n += count
 	}
-	if err := remote.Write(parsed, newImage(t, archives...)); err != nil {
-		t.Fatal(err)
-	}
-	as[*http.Transport](http.DefaultTransport).CloseIdleConnections()
-	return ref
+	return n
 }
 
 func newImage(t *testing.T, archives ...[]byte) v1.Image {
@@ -199,11 +155,4 @@ func isLayer(r *http.Request) bool {
 
 func isManifest(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/manifests/")
-}
-
-// answer records what the registry answers.
-func (r *testRegistry) answer(req *http.Request) *httptest.ResponseRecorder {
-	rec := httptest.NewRecorder()
-	r.inner.ServeHTTP(rec, req)
-	return rec
 }

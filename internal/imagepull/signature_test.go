@@ -136,7 +136,7 @@ func TestSignedImages(t *testing.T) {
 			t.Errorf("%s: verified by %q", what, img.Source.Verified)
 		}
 		// A digest that is in the cache is no way around the signature.
-		byDigest := reg.host + "/team/app@" + d.Digest.String()
+		byDigest := reg.Host + "/team/app@" + d.Digest.String()
 		if _, err := r.resolveSigned(t, byDigest, newSigner(t).key); model.CodeOf(err) != model.CodeIntegrity {
 			t.Errorf("%s: by digest and with a third key: %v", what, err)
 		}
@@ -210,11 +210,9 @@ func TestBadSignatures(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		reg.mu.Lock()
-		if n := reg.gets["/v2/team/app/blobs/"+manifest.Config.Digest.String()]; n != 0 {
+		if n := reg.BlobGets()["/v2/team/app/blobs/"+manifest.Config.Digest.String()]; n != 0 {
 			t.Errorf("%s: the configuration was asked for %d times", what, n)
 		}
-		reg.mu.Unlock()
 		as[*http.Transport](http.DefaultTransport).CloseIdleConnections()
 	}
 }
@@ -246,7 +244,7 @@ func TestSignatureDocumentsAreBounded(t *testing.T) {
 	} {
 		reg, r := newTestRegistry(t), newRig(t, nil)
 		ref := reg.push(t, archive(t, file("a", "1")))
-		reg.misbehave(send(c.body))
+		reg.Misbehave(send(c.body))
 		if _, err := r.resolveSigned(t, ref, ours.key); model.CodeOf(err) != c.code {
 			t.Errorf("%s: got %q: %v", what, model.CodeOf(err), err)
 		}

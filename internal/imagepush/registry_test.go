@@ -5,20 +5,18 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 
-	"github.com/google/go-containerregistry/pkg/registry"
 	"golang.org/x/sys/unix"
 
 	"banger/internal/imagepull"
 	"banger/internal/imagepush"
 	"banger/internal/model"
+	"banger/test/registrytest"
 )
 
 // pushed makes an image of one small file.
@@ -39,16 +37,11 @@ func pushed(t *testing.T) *imagepush.Image {
 }
 
 // serve runs a registry before which fault may answer, and returns its host.
-func serve(t *testing.T, fault func(w http.ResponseWriter, r *http.Request) (answered bool)) string {
+func serve(t *testing.T, fault registrytest.Fault) string {
 	t.Helper()
-	good := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !fault(w, r) {
-			good.ServeHTTP(w, r)
-		}
-	}))
-	t.Cleanup(server.Close)
-	return strings.TrimPrefix(server.URL, "http://")
+	reg := registrytest.New(t)
+	reg.Misbehave(fault)
+	return reg.Host
 }
 
 func push(ctx context.Context, t *testing.T, host string, img *imagepush.Image) error {
@@ -65,7 +58,7 @@ func push(ctx context.Context, t *testing.T, host string, img *imagepush.Image) 
 func TestRegistriesThatMisbehave(t *testing.T) {
 	t.Parallel()
 	img := pushed(t)
-	status := func(code int) func(http.ResponseWriter, *http.Request) bool {
+	status := func(code int) registrytest.Fault {
 		return func(w http.ResponseWriter, r *http.Request) bool {
 			if r.URL.Path == "/v2/" {
 				return false
@@ -75,7 +68,7 @@ func TestRegistriesThatMisbehave(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		fault func(http.ResponseWriter, *http.Request) bool
+		fault registrytest.Fault
 		code  model.Code
 		says  string
 	}{

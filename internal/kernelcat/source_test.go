@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
-	"io"
-	"log"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -14,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/klauspost/compress/zstd"
 
 	"banger/internal/kernelcat"
@@ -22,15 +19,8 @@ import (
 	"banger/internal/kernelcat/kerneltest"
 	"banger/internal/model"
 	"banger/internal/rpc"
+	"banger/test/registrytest"
 )
-
-// newRegistry starts a registry on the loopback and returns its address.
-func newRegistry(t *testing.T) string {
-	t.Helper()
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-	t.Cleanup(server.Close)
-	return strings.TrimPrefix(server.URL, "http://")
-}
 
 // withCatalog makes a service whose catalog has one more kernel.
 func withCatalog(t *testing.T, name, more, source string) func(*kernelcat.Config) {
@@ -115,7 +105,7 @@ func TestPullFromFiles(t *testing.T) {
 // reached.
 func TestPushAndPull(t *testing.T) {
 	t.Parallel()
-	addr := newRegistry(t)
+	addr := registrytest.New(t).Host
 	from := newEnv(t, withArtifacts(""))
 	k := from.pull(t, "")
 	pushed, err := from.PushKernel(t.Context(), rpc.KernelPushParams{Ref: addr + "/kernels/debian-12-cloud:amd64"}, model.Discard)
@@ -165,7 +155,7 @@ func TestPushAndPull(t *testing.T) {
 
 func TestPullReferenceRefuses(t *testing.T) {
 	t.Parallel()
-	addr := newRegistry(t)
+	addr := registrytest.New(t).Host
 	e := newEnv(t, withArtifacts(""))
 	for ref, code := range map[string]model.Code{
 		addr + "/none:1":       model.CodeNotFound,

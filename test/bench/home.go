@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -16,11 +14,11 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"banger/internal/model"
+	"banger/test/registrytest"
 )
 
 // image is what all guests run.
@@ -57,7 +55,7 @@ func (h *home) destroy(ctx context.Context) error {
 
 // fill pulls an OCI layout as an image, through a registry, and the kernel.
 func (h *home) fill(ctx context.Context, layoutDir, as string) error {
-	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	server := httptest.NewServer(registrytest.Handler())
 	defer server.Close()
 	ref, err := name.ParseReference(strings.TrimPrefix(server.URL, "http://") + "/" + as)
 	if err != nil {

@@ -1,18 +1,14 @@
 package soak
 
 import (
-	"io"
-	"log"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/registry"
-
 	"banger/internal/model"
 	"banger/internal/rpc"
+	"banger/test/registrytest"
 )
 
 // kernelScenarios are the operations on kernels beside import, pull and delete.
@@ -29,9 +25,7 @@ func kernelScenarios() []scenario {
 // registryHost is a registry of this process, host:port.
 func (h *home) registryHost() string {
 	if h.registry == "" {
-		server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-		h.t.Cleanup(server.Close)
-		h.registry = strings.TrimPrefix(server.URL, "http://")
+		h.registry = registrytest.New(h.t).Host
 	}
 	return h.registry
 }

@@ -3,41 +3,36 @@ package artifact_test
 import (
 	"bytes"
 	"errors"
-	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"banger/internal/kernelcat/artifact"
 	"banger/internal/model"
+	"banger/test/registrytest"
 )
 
 // newRegistry starts a registry whose answers spoil may change.
 func newRegistry(t *testing.T, spoil func(path string, body []byte) []byte) string {
 	t.Helper()
-	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	reg := registrytest.New(t)
+	reg.Misbehave(func(w http.ResponseWriter, r *http.Request) bool {
 		if r.Method != http.MethodGet {
-			inner.ServeHTTP(w, r)
-			return
+			return false
 		}
-		rec := httptest.NewRecorder()
-		inner.ServeHTTP(rec, r)
+		rec := reg.Answer(r)
 		w.Header().Set("Content-Type", rec.Header().Get("Content-Type"))
 		w.WriteHeader(rec.Code)
 		_, _ = w.Write(spoil(r.URL.Path, rec.Body.Bytes()))
-	}))
-	t.Cleanup(server.Close)
-	return strings.TrimPrefix(server.URL, "http://")
+		return true
+	})
+	return reg.Host
 }
 
 func push(t *testing.T, ref string, parts ...string) error {

@@ -1,7 +1,6 @@
 package qemu_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -9,21 +8,19 @@ import (
 	"github.com/cavaliergopher/cpio"
 	"go.uber.org/goleak"
 
-	"banger/internal/kernelcat/kmod"
 	"banger/internal/model"
 	"banger/internal/vmm"
 	"banger/internal/vmm/console"
 	"banger/internal/vmm/kvm"
+	"banger/test/initramfs"
 )
-
-// kernelEnv names the directory of a kernel as banger keeps it, with vmlinux
-// and modules/; scripts/test-guests.sh sets it.
-const kernelEnv = "BANGER_TEST_KERNEL"
 
 func TestMain(m *testing.M) {
 	kvm.MaybeProbeChild()
 	goleak.VerifyTestMain(m)
 }
+
+const busybox = "/bin/busybox"
 
 // modules that the guest loads, each with what it needs.
 var modules = []string{"virtio_mmio", "virtio_blk", "virtio_console", "virtio_rng", "virtio_net"}
@@ -35,7 +32,7 @@ const initScript = `#!/bin/busybox sh
 mount -t devtmpfs dev /dev
 mount -t proc proc /proc
 mount -t sysfs sys /sys
-for m in /mods/*.ko; do insmod $m; done
+while read -r m; do insmod $m; done </modules.list
 i=0
 while [ ! -e /sys/class/virtio-ports/vport*/name ] && [ $i -lt 100 ]; do sleep 0.1; i=$((i+1)); done
 for d in /sys/block/vd*; do
@@ -61,67 +58,18 @@ done
 // bootFiles returns a kernel and an initial file system for the tests' guest.
 func bootFiles(t *testing.T) (kernel, initrd string) {
 	t.Helper()
-	dir := os.Getenv(kernelEnv)
-	if dir == "" {
-		t.Skip(kernelEnv + " names no directory of a kernel: scripts/test-guests.sh")
+	dir := initramfs.Kernel(t)
+	if _, err := os.Stat(busybox); err != nil {
+		t.Skip("no busybox: ", err)
 	}
-	if _, err := os.Stat("/bin/busybox"); err != nil {
-		t.Skip("no /bin/busybox: ", err)
+	files := []initramfs.File{{Name: "init", Mode: cpio.TypeReg | 0o755, Body: []byte(initScript)}}
+	for _, dir := range []string{"bin", "dev", "proc", "sys"} {
+		files = append(files, initramfs.Dir(dir))
 	}
+	files = append(files, initramfs.Program(t, "bin/busybox", busybox))
 	initrd = filepath.Join(t.TempDir(), "initrd.cpio")
-	writeInitrd(t, initrd, filepath.Join(dir, model.ModulesDir))
+	initramfs.Write(t, initrd, append(files, initramfs.Modules(t, dir, modules...)...)...)
 	return filepath.Join(dir, model.VmlinuxFile), initrd
-}
-
-func writeInitrd(t *testing.T, file, modDir string) {
-	t.Helper()
-	f, err := os.Create(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	w := cpio.NewWriter(f)
-	put := func(name string, mode cpio.FileMode, body []byte) {
-		if err := w.WriteHeader(&cpio.Header{Name: name, Mode: mode, Size: int64(len(body)), Links: 1}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write(body); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, dir := range []string{"bin", "dev", "proc", "sys", "mods"} {
-		put(dir, cpio.TypeDir|0o755, nil)
-	}
-	put("init", cpio.TypeReg|0o755, []byte(initScript))
-	put("bin/busybox", cpio.TypeReg|0o755, read(t, "/bin/busybox"))
-	tree, err := kmod.OpenTree(modDir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tree.Close()
-	plan, err := tree.Plan(modules)
-	if err != nil || len(plan.Missing) > 0 {
-		t.Fatalf("modules: %v, missing %v", err, plan.Missing)
-	}
-	for i, m := range plan.Load {
-		body, err := tree.Read(m.Path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		put(fmt.Sprintf("mods/%02d.ko", i), cpio.TypeReg|0o644, body)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func read(t *testing.T, file string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 // newSpec returns a spec of the tests' guest with directories of its own.

@@ -157,6 +157,15 @@ func TestTrimmedConsole(t *testing.T) {
 	}
 }
 
+func read(t *testing.T, file string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // TestConfinement reads what the kernel says of the process.
 func TestConfinement(t *testing.T) {
 	kernel, initrd := bootFiles(t)
