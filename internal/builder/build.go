@@ -60,7 +60,7 @@ var ErrFailed = errors.New("the build failed")
 
 // Build builds b and returns the id of the image. What the engine says goes to
 // log, from one goroutine at a time. dir is a directory for a file. When ctx
-// ends, the engine and its group of processes are ended.
+// ends, or this process, the engine and its group of processes are ended.
 func (e Engine) Build(ctx context.Context, b Build, dir string, log io.Writer) (id string, err error) {
 	idFile := filepath.Join(dir, "image-id")
 	out := &lockedWriter{w: log}

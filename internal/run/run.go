@@ -39,8 +39,16 @@ type Cmd struct {
 	Stdout io.Writer // nil: kept in Result.Stdout
 	Stderr io.Writer // also gets standard error, as it comes; may be nil
 
-	MaxStdout int           // most bytes of Result.Stdout; 0: DefaultMaxStdout
-	Grace     time.Duration // time between SIGTERM and SIGKILL when ctx ends; 0: SIGKILL at once
+	MaxStdout int // most bytes of Result.Stdout; 0: DefaultMaxStdout
+
+	// Grace is the time between SIGTERM and SIGKILL when ctx ends; 0: SIGKILL at
+	// once. A command with a grace is ended in the same way when the caller's
+	// process dies, however that comes.
+	Grace time.Duration
+
+	// OwnMounts gives the command mounts of its own, which end with its last
+	// process. It fails unless CanMount.
+	OwnMounts bool
 }
 
 // Result is what a command that ran left behind.
@@ -98,6 +106,7 @@ type process struct {
 	cmd    *exec.Cmd
 	stderr *tailBuffer
 	began  time.Time
+	guard  *guard // nil for a command without a grace
 
 	mu     sync.Mutex
 	reaped bool // the number of the group may be another's from here on
@@ -109,25 +118,46 @@ func start(ctx context.Context, c Cmd, stdout io.Writer) (*process, error) {
 	if err != nil {
 		return nil, &Error{Argv: p.argv, ExitCode: -1, Err: err}
 	}
-	cmd := exec.CommandContext(ctx, path, c.Args...)
-	cmd.Args[0] = c.Name
-	cmd.Dir, cmd.Env, cmd.Stdin = c.Dir, c.environ(), c.Stdin
+	if p.guard, err = newGuard(c.Grace); err != nil {
+		return nil, &Error{Argv: p.argv, ExitCode: -1, Err: err}
+	}
+	defer p.guard.started()
+	cmd := c.prepare(ctx, p.guard, path)
 	cmd.Stdout, cmd.Stderr = stdout, p.stderr
 	if c.Stderr != nil {
 		cmd.Stderr = io.MultiWriter(p.stderr, c.Stderr)
 	}
-	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = defaultGrace
 	sig := unix.SIGKILL
 	if c.Grace > 0 {
-		cmd.WaitDelay, sig = c.Grace, unix.SIGTERM
+		sig = unix.SIGTERM
 	}
 	cmd.Cancel = func() error { return p.signalGroup(sig) }
 	p.cmd, p.began = cmd, time.Now()
 	if err := cmd.Start(); err != nil {
+		p.guard.close()
 		return nil, &Error{Argv: p.argv, ExitCode: -1, Err: err}
 	}
 	return p, nil
+}
+
+// prepare is the command but for its output.
+func (c Cmd) prepare(ctx context.Context, g *guard, path string) *exec.Cmd {
+	argv := append([]string{c.Name}, c.Args...)
+	if g != nil {
+		path, argv = g.around(path, c.Args)
+	}
+	cmd := exec.CommandContext(ctx, path)
+	cmd.Args, cmd.ExtraFiles = argv, g.files()
+	cmd.Dir, cmd.Env, cmd.Stdin = c.Dir, c.environ(), c.Stdin
+	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
+	if c.OwnMounts {
+		cmd.SysProcAttr.Unshareflags = unix.CLONE_NEWNS
+	}
+	cmd.WaitDelay = defaultGrace
+	if c.Grace > 0 {
+		cmd.WaitDelay = c.Grace
+	}
+	return cmd
 }
 
 // wait waits for the leader, kills what is left of its group while the
@@ -139,6 +169,7 @@ func (p *process) wait(ctx context.Context) (Result, *Error) {
 	p.reaped = true
 	p.mu.Unlock()
 	err := p.cmd.Wait()
+	p.guard.close()
 	res := Result{
 		Stderr:   p.stderr.Bytes(),
 		ExitCode: p.cmd.ProcessState.ExitCode(),
