@@ -177,6 +177,10 @@ type rig struct {
 func newRig(t *testing.T, change func(*image.Config)) *rig {
 	t.Helper()
 	r := &rig{store: &memory{}, puller: &puller{}}
+	cache, err := imagepull.OpenCache(filepath.Join(t.TempDir(), "oci"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	ops := operation.New(operation.Config{Store: r.store})
 	t.Cleanup(func() {
 		if err := ops.Close(context.Background()); err != nil {
@@ -184,7 +188,7 @@ func newRig(t *testing.T, change func(*image.Config)) *rig {
 		}
 	})
 	r.cfg = image.Config{
-		Dir: filepath.Join(t.TempDir(), "images"), Store: r.store, Operations: ops, Puller: r.puller,
+		Dir: filepath.Join(t.TempDir(), "images"), Store: r.store, Operations: ops, Puller: r.puller, Cache: cache,
 		Kernels: r.store, Users: r.store.Users, Version: "1", Now: func() time.Time { return time.Unix(1e9, 0) },
 	}
 	if change != nil {

@@ -17,6 +17,7 @@ import (
 // before the first operation:
 //
 //	staging     directories that were not published, or were being deleted, go
+//	scratch     temporary files of programs that make images go
 //	unrecorded  directories that never had a row go: nobody was told of them
 //	lost row    directories that had a row, of a database that is gone, get it
 //	            back; one that is not whole is moved aside, never deleted
@@ -32,6 +33,9 @@ func (s *Service) Recover(ctx context.Context) error {
 	}
 	if err != nil {
 		return model.Errorf(model.CodeInternal, "recovering images: %w", err)
+	}
+	if err := s.cfg.Cache.Sweep(ctx); err != nil {
+		s.cfg.Log.Warn("temporary files of an earlier daemon are kept until the next start", "error", err)
 	}
 	if err := failpoint.Hit(ctx, "image.recover/swept"); err != nil {
 		return err

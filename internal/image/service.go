@@ -47,6 +47,8 @@ type Cache interface {
 	Verify(ctx context.Context, report model.Report) ([]model.CachedBlob, error)
 	// Check reads a blob that is in the cache; an error says that it is damaged.
 	Check(ctx context.Context, digest string) (present bool, err error)
+	// Sweep removes temporary files of daemons that were killed.
+	Sweep(ctx context.Context) error
 	imagepush.Blobs
 }
 

@@ -19,14 +19,15 @@ import (
 // A blob has its name only when it is whole and durable; one that is being
 // fetched grows in ingest/ and is continued by the next fetch after a crash.
 type Cache struct {
-	dir   string
-	locks keyLock
-	usage usage
+	dir     string
+	locks   keyLock
+	usage   usage
+	scratch scratch
 }
 
 // OpenCache opens the cache in dir, which is made when absent.
 func OpenCache(dir string) (*Cache, error) {
-	for _, d := range []string{"blobs/sha256", "blobs/sha512", "ingest"} {
+	for _, d := range []string{"blobs/sha256", "blobs/sha512", "ingest", scratchDir} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
 			return nil, fmt.Errorf("opening the blob cache: %w", err)
 		}
@@ -40,7 +41,7 @@ func OpenCache(dir string) (*Cache, error) {
 			return nil, fmt.Errorf("opening the blob cache: %w", err)
 		}
 	}
-	c := &Cache{dir: dir}
+	c := &Cache{dir: dir, scratch: scratch{links: filepath.Join(dir, scratchDir), inUse: map[string]bool{}}}
 	return c, c.sweepMade()
 }
 

@@ -36,6 +36,7 @@ type debootSpec struct {
 type mmdebstrap struct {
 	program string
 	spec    debootSpec
+	scratch *scratch
 }
 
 func (s *mmdebstrap) String() string { return "mmdebstrap" }
@@ -76,25 +77,35 @@ func (s *mmdebstrap) args() []string {
 // open starts mmdebstrap; what it writes is the archive.
 func (s *mmdebstrap) open(ctx context.Context, report model.Report) (io.ReadCloser, error) {
 	report(model.Progress{Note: fmt.Sprintf("making Debian %s from packages, which takes about a minute", s.spec.Suite)})
+	if err := s.scratch.sweep(ctx); err != nil {
+		report(model.Progress{Note: "from an earlier time: " + err.Error()})
+	}
+	dir, remove, err := s.scratch.open(ctx)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, mmdebstrapTimeout)
 	out, err := run.Stream(ctx, run.Cmd{
 		Name:   s.program,
 		Args:   s.args(),
-		Env:    []string{fmt.Sprintf("SOURCE_DATE_EPOCH=%d", s.spec.Epoch)},
+		Env:    []string{fmt.Sprintf("SOURCE_DATE_EPOCH=%d", s.spec.Epoch), "TMPDIR=" + dir},
 		Stderr: &progressLines{report: report},
 		Grace:  mmdebstrapGrace,
+
+		OwnMounts: run.CanMount(), // else those of the host's in its directory would stay when it is killed
 	})
 	if err != nil {
 		cancel()
-		return nil, mmdebstrapError(err)
+		return nil, errors.Join(mmdebstrapError(err), remove())
 	}
-	return &mmdebstrapOutput{Output: out, cancel: cancel}, nil
+	return &mmdebstrapOutput{Output: out, cancel: cancel, remove: remove}, nil
 }
 
 // mmdebstrapOutput classes the error that the archive ends with.
 type mmdebstrapOutput struct {
 	*run.Output
 	cancel context.CancelFunc
+	remove func() error // of its temporary files
 }
 
 func (o *mmdebstrapOutput) Read(p []byte) (int, error) {
@@ -107,7 +118,7 @@ func (o *mmdebstrapOutput) Read(p []byte) (int, error) {
 
 func (o *mmdebstrapOutput) Close() error {
 	defer o.cancel()
-	return o.Output.Close()
+	return errors.Join(o.Output.Close(), o.remove())
 }
 
 // progressLines passes on the steps that mmdebstrap tells: "I: running ...".

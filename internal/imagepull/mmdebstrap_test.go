@@ -2,7 +2,9 @@ package imagepull_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -146,6 +148,88 @@ func TestMmdebstrapFailsAtTheEnd(t *testing.T) {
 	r := newRig(t, func(c *imagepull.Config) { c.Transport, c.Mmdebstrap = offline(), program })
 	if _, _, err := pullDefault(t, r); err == nil {
 		t.Error("no error")
+	}
+}
+
+// TestMmdebstrapLeavesNoTemporaryFiles: however mmdebstrap ends, what it has
+// left in its directory goes, and so does what an earlier daemon left.
+func TestMmdebstrapLeavesNoTemporaryFiles(t *testing.T) {
+	t.Parallel()
+	layer := filepath.Join(t.TempDir(), "layer.tar")
+	if err := os.WriteFile(layer, archive(t, file("a", "1")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, end := range []string{"cat " + layer, "exit 1", "kill -KILL $$"} {
+		program := fakeMmdebstrap(t, "echo \"$TMPDIR\" >\"$0.tmp\"; mkdir \"$TMPDIR/root\"; echo x >\"$TMPDIR/root/x\"\n"+end)
+		r := newRig(t, func(c *imagepull.Config) { c.Transport, c.Mmdebstrap = offline(), program })
+		earlier := leaveScratch(t, r)
+		if _, _, err := pullDefault(t, r); (err == nil) != strings.HasPrefix(end, "cat") {
+			t.Errorf("%s: %v", end, err)
+		}
+		dir, err := os.ReadFile(program + ".tmp")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, gone := range []string{strings.TrimSpace(string(dir)), earlier} {
+			if _, err := os.Lstat(gone); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s: left %s: %v", end, gone, err)
+			}
+		}
+		if left := r.files(t, "scratch"); len(left) > 0 {
+			t.Errorf("%s: left %v", end, left)
+		}
+	}
+}
+
+// leaveScratch leaves what a daemon leaves that is killed while a program has
+// temporary files.
+func leaveScratch(t *testing.T, r *rig) (dir string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "scratch")
+	if err := os.MkdirAll(filepath.Join(dir, "root"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(dir, filepath.Join(r.dir, "oci", "scratch", "banger-earlier")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestSweepLeavesWhatIsInUse sweeps while mmdebstrap is at work.
+func TestSweepLeavesWhatIsInUse(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cache, err := imagepull.OpenCache(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layer := filepath.Join(t.TempDir(), "layer.tar")
+	if err := os.WriteFile(layer, archive(t, file("a", "1")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	program := fakeMmdebstrap(t, "mkfifo \"$TMPDIR/wait\"; ln -s \"$TMPDIR\" \"$0.at\"; read -r _ <\"$TMPDIR/wait\" && cat "+layer)
+	r := newRig(t, func(c *imagepull.Config) { c.Transport, c.Mmdebstrap, c.Cache = offline(), program, cache })
+	pulled := make(chan error)
+	go func() {
+		_, _, err := pullDefault(t, r)
+		pulled <- err
+	}()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if _, err := os.Lstat(program + ".at"); err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("mmdebstrap never began")
+		}
+	}
+	if err := cache.Sweep(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(filepath.Join(program+".at", "wait"), []byte("go\n"), 0); err != nil {
+		t.Error(err)
+	}
+	if err := <-pulled; err != nil {
+		t.Error(err)
 	}
 }
 

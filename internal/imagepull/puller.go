@@ -191,7 +191,7 @@ func (p *Puller) sources(ctx context.Context, ref Ref) ([]source, error) {
 			if ref.key != nil {
 				continue // nobody signs what is made here
 			}
-			sources = append(sources, &mmdebstrap{program: p.mmdebstrap, spec: *s.Mmdebstrap})
+			sources = append(sources, &mmdebstrap{program: p.mmdebstrap, spec: *s.Mmdebstrap, scratch: &p.cache.scratch})
 			continue
 		}
 		image, err := name.ParseReference(s.OCI)
