@@ -75,7 +75,7 @@ func (r *Registry) Answer(req *http.Request) *httptest.ResponseRecorder {
 // Whole returns what the registry says to a GET of the path of req, whatever
 // range and form that one asks for.
 func (r *Registry) Whole(req *http.Request) []byte {
-	return r.Answer(httptest.NewRequest(http.MethodGet, req.URL.Path, nil)).Body.Bytes()
+	return r.Answer(httptest.NewRequestWithContext(req.Context(), http.MethodGet, req.URL.Path, nil)).Body.Bytes()
 }
 
 // BlobGets returns how often each blob was asked for, by path.
