@@ -66,11 +66,11 @@ func openServices(set settings, db *store.Store, log *slog.Logger) (*services, e
 	if err != nil {
 		return nil, err
 	}
-	if err := s.openKernels(set, db, agent); err != nil {
+	memory := quota.NewMemory(int(quotaOf(set.config.VM.Memory)>>20), db)
+	if err := s.openKernels(set, db, agent, memory); err != nil {
 		return nil, err
 	}
 	limits := cgroup.Find()
-	memory := quota.NewMemory(int(quotaOf(set.config.VM.Memory)>>20), db)
 	disks := quota.NewDisk(quotaOf(set.config.VM.Disk), db)
 	s.consoles = consoleKeeper(paths)
 	s.builds = buildvm.New(buildvm.Config{
@@ -154,10 +154,10 @@ func quotaOf(size config.Size) int64 {
 }
 
 // openKernels makes the kernel service and what boots kernels for it.
-func (s *services) openKernels(set settings, db *store.Store, agent string) (err error) {
+func (s *services) openKernels(set settings, db *store.Store, agent string, memory *quota.Memory) (err error) {
 	paths := set.paths
 	s.tester = kernelboot.New(kernelboot.Config{
-		Driver: s.driver, AgentPath: agent, Dir: paths.KernelTests(), RunDir: paths.KernelTestRuns(), BootTimeout: set.bootTimeout,
+		Driver: s.driver, Memory: memory, AgentPath: agent, Dir: paths.KernelTests(), RunDir: paths.KernelTestRuns(), BootTimeout: set.bootTimeout,
 	})
 	s.kernels, err = kernelcat.New(kernelcat.Config{
 		Paths:      paths,

@@ -29,7 +29,7 @@ type Image struct {
 
 // VM is what all VMs of a user may have together . NoQuota is no bound.
 type VM struct {
-	Memory Size `toml:"memory" max:"1024TiB" doc:"what the VMs that run may have together, those of builds among them"`
+	Memory Size `toml:"memory" max:"1024TiB" doc:"what the VMs that run may have together, those of builds and of kernel tests among them"`
 	Disk   Size `toml:"disk" max:"1024TiB" doc:"what the disks of all VMs, builds and volumes may have together, as guests see them"`
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"banger/internal/guest"
 	"banger/internal/model"
+	"banger/internal/quota"
 	"banger/internal/vmm"
 	"banger/internal/vmm/console"
 	"banger/internal/wire"
@@ -33,6 +34,7 @@ const (
 // Config is what a Tester works with.
 type Config struct {
 	Driver      vmm.Driver
+	Memory      *quota.Memory // bounds what all VMs may have together; may be nil
 	AgentPath   string        // becomes /probe on the disk
 	Dir         string        // of disks, one directory a test
 	RunDir      string        // of sockets, one directory a test; a short path
@@ -54,12 +56,17 @@ func New(cfg Config) *Tester {
 // what it can do. modules are files, loaded in this order before the trying. It is
 // CodeBoot, with the end of the console, when the guest does not come up.
 //
+//	quota    the machine must have its place beside the VMs that run
 //	disk     an ext4 file system with the probe and the modules
 //	boot     the driver starts the machine; the agent answers
 //	probe    the agent runs the probe on the disk
 //	end      the machine is killed; disk and sockets are removed
 func (t *Tester) Test(ctx context.Context, machine model.MachineType, kernel, initramfs string, modules []string) (found model.KernelTest, err error) {
 	generation := model.NewID()
+	if err := t.cfg.Memory.Build(ctx, generation, memoryMiB); err != nil {
+		return found, err
+	}
+	defer t.cfg.Memory.End(generation)
 	dir, run := filepath.Join(t.cfg.Dir, generation), filepath.Join(t.cfg.RunDir, generation)
 	for _, d := range []string{dir, run} {
 		if err := os.MkdirAll(d, 0o700); err != nil {

@@ -1,6 +1,7 @@
 package kernelboot_test
 
 import (
+	"context"
 	"net"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"banger/internal/agent"
 	"banger/internal/kernelboot"
 	"banger/internal/model"
+	"banger/internal/quota"
 	"banger/internal/vmm/vmmtest"
 )
 
@@ -111,4 +113,31 @@ func TestRecoverEndsWhatIsLeft(t *testing.T) {
 		t.Fatal("the machine runs on")
 	}
 	r.wantNothing(t, "after recovery")
+}
+
+// vms is a host with a VM that runs.
+type vms struct{}
+
+func (vms) VMSummaries(context.Context) ([]model.VMSummary, error) {
+	return []model.VMSummary{{ID: "1", State: model.VMRunning, MemoryMiB: 500}}, nil
+}
+
+// TestMemoryIsBounded: a test needs its place beside the VMs, and gives it
+// back.
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, c := range []struct {
+		limitMiB int
+		code     model.Code
+	}{{700, model.CodeLimit}, {760, model.CodeBoot}} { // there is no probe here
+		r.cfg.Memory = quota.NewMemory(c.limitMiB, vms{})
+		tester := kernelboot.New(r.cfg)
+		for range 2 {
+			if _, err := tester.Test(t.Context(), model.MachineMicroVM, r.cfg.AgentPath, r.cfg.AgentPath, nil); model.CodeOf(err) != c.code {
+				t.Errorf("%d MiB: %v", c.limitMiB, err)
+			}
+		}
+		r.wantNothing(t, "the bound")
+	}
 }

@@ -13,7 +13,7 @@ type Summaries interface {
 }
 
 // Memory is the bound on what all VMs that run have together, those of builds
-// among them. Its methods are safe for concurrent use, and a nil Memory bounds
+// and of kernels' tests among them. Its methods are safe for concurrent use, and a nil Memory bounds
 // nothing.
 type Memory struct {
 	limit int // MiB
@@ -48,7 +48,8 @@ func (m *Memory) Start(ctx context.Context, id string, mib int) error {
 	return m.admit(ctx, id, mib, func() { m.starts[id] = mib })
 }
 
-// Build lets the VM of a build start, which no list has, until End.
+// Build lets the VM of a build or of a kernel's test start, which no list has,
+// until End.
 func (m *Memory) Build(ctx context.Context, id string, mib int) error {
 	if err := m.Check(mib); err != nil {
 		return err
@@ -81,7 +82,7 @@ func (m *Memory) admit(ctx context.Context, id string, mib int, keep func()) err
 		}
 	}
 	if total > m.limit {
-		return model.Errorf(model.CodeLimit, "with this one the VMs that run would have %d MiB of the %d MiB that they may have, builds among them", total, m.limit).
+		return model.Errorf(model.CodeLimit, "with this one the VMs that run would have %d MiB of the %d MiB that they may have, builds and tests of kernels among them", total, m.limit).
 			WithHint("stop a VM (banger ps, banger stop), or raise vm.memory: see `banger config show`")
 	}
 	keep()
