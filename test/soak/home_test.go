@@ -265,6 +265,6 @@ func (h *home) run() error {
 func (h *home) pullKernel() error {
 	ctx, cancel := context.WithTimeout(h.t.Context(), 5*time.Minute)
 	defer cancel()
-	_, err := h.PullKernel(ctx, rpc.KernelPullParams{}, model.Discard)
+	_, err := h.PullKernel(ctx, rpc.KernelPullParams{Name: "debian-12-cloud"}, model.Discard) // another may be the default
 	return err
 }
