@@ -99,8 +99,12 @@ func (s *Service) fetchArtifact(ctx context.Context, source Source, dir string, 
 		return nil
 	}
 	got, err := s.cfg.Artifacts.Pull(ctx, ref, dir, fits, note)
+	what := got.Digest
+	if ref != source.OCI {
+		what = ref + " " + what
+	}
 	return fetched{
-		what: ref + " " + got.Digest, parts: got.Parts,
+		what: what, parts: got.Parts,
 		distro: model.Printable(got.Info.Distro), flavour: model.Printable(got.Info.Flavour),
 	}, err
 }
