@@ -26,6 +26,7 @@ const KindRegistered = "registered"
 //	collide  an image of that name is here: refused            -
 //	check    the filesystem is ext4, clean, and sound for      -
 //	         e2fsck where that is installed
+//	shell    its programs are for this CPU                     -
 //	kernel   catalog kernel or paths, checked                  -
 //	record   the row                                           row
 func (s *Service) RegisterImage(ctx context.Context, p rpc.ImageRegisterParams, report model.Report) (model.Image, error) {
@@ -64,6 +65,10 @@ func (s *Service) register(ctx context.Context, op *operation.Op, p rpc.ImageReg
 	} else if err != nil {
 		return model.Image{}, err
 	}
+	config, err := registeredConfig(op, p.Rootfs)
+	if err != nil {
+		return model.Image{}, err
+	}
 	if err := failpoint.Hit(ctx, "image.register/checked"); err != nil {
 		return model.Image{}, err
 	}
@@ -73,7 +78,7 @@ func (s *Service) register(ctx context.Context, op *operation.Op, p rpc.ImageReg
 		return model.Image{}, err
 	}
 	op.Stage("record")
-	img, err := s.describeRegistered(p, kernel, boot)
+	img, err := s.describeRegistered(p, config, kernel, boot)
 	if err != nil {
 		return model.Image{}, err
 	}
@@ -83,7 +88,29 @@ func (s *Service) register(ctx context.Context, op *operation.Op, p rpc.ImageReg
 	return img, s.cfg.Store.InsertImage(ctx, img)
 }
 
-func (s *Service) describeRegistered(p rpc.ImageRegisterParams, kernel string, boot model.BootFiles) (model.Image, error) {
+// registeredConfig is the configuration of a root filesystem that has none: its
+// shell is the command.
+func registeredConfig(op *operation.Op, rootfs string) (model.ImageConfig, error) {
+	config := model.ImageConfig{
+		Architecture: runtime.GOARCH,
+		Cmd:          []string{shellPath},
+		Env:          []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+	}
+	err := checkShell(rootfs)
+	switch {
+	case err == nil:
+	case errors.Is(err, errOtherCPU):
+		return config, model.Errorf(model.CodeUnsupported, "root filesystem %s: %w", rootfs, err)
+	case errors.Is(err, errNoShell):
+		config.Cmd = nil
+		op.Report(model.Progress{Note: errNoShell.Error() + ": name the command when you run it"})
+	default:
+		op.Report(model.Progress{Note: "its programs could not be looked at: " + err.Error()})
+	}
+	return config, nil
+}
+
+func (s *Service) describeRegistered(p rpc.ImageRegisterParams, config model.ImageConfig, kernel string, boot model.BootFiles) (model.Image, error) {
 	size, used, err := sizes(p.Rootfs)
 	if err != nil {
 		return model.Image{}, err
@@ -98,11 +125,7 @@ func (s *Service) describeRegistered(p rpc.ImageRegisterParams, kernel string, b
 		UsedBytes: used,
 		Kernel:    kernel,
 		Boot:      boot,
-		Config: model.ImageConfig{
-			Architecture: runtime.GOARCH,
-			Cmd:          []string{"/bin/sh"},
-			Env:          []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-		},
+		Config:    config,
 		Source:    model.ImageSource{Kind: KindRegistered, Reference: rootfs, Platform: "linux/" + runtime.GOARCH},
 		CreatedAt: s.cfg.Now().UTC(),
 	}, nil

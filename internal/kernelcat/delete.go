@@ -57,7 +57,7 @@ func (s *Service) refuseUsed(ctx context.Context, k model.Kernel) error {
 	}
 	if len(users) > 0 {
 		return model.Errorf(model.CodeConflict, "kernel %s is needed by %s", k.Name, strings.Join(users, ", ")).
-			WithHint("delete those first")
+			WithHint("delete them first (banger rm VM, banger image delete IMAGE), or give a VM another kernel: banger vm set VM --kernel NAME")
 	}
 	chosen, err := s.chosenDefault()
 	if err != nil || chosen != k.Name {
