@@ -55,7 +55,7 @@ func historyTable(steps []model.HistoryEntry, opts *listOptions, now time.Time) 
 	t := table{header: []string{"LAYER", "SIZE", "CREATED", "CREATED BY"}}
 	for _, s := range steps {
 		size, age := "-", "-"
-		if s.Digest != "" {
+		if s.SizeBytes > 0 { // of a layer that was made here it is not known
 			size = formatSize(s.SizeBytes)
 		}
 		if s.Created.Unix() > 0 {
