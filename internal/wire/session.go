@@ -100,8 +100,15 @@ func (s *Session) Open(ctx context.Context, first *Open) (net.Conn, error) {
 	}
 }
 
-// Accept returns the next stream of the host.
-func (s *Session) Accept() (net.Conn, error) { return s.mux.Accept() }
+// Accept returns the next stream of the host. After an error the session uses
+// the stream below no more: it is the next one's.
+func (s *Session) Accept() (net.Conn, error) {
+	stream, err := s.mux.Accept()
+	if err != nil {
+		return nil, errors.Join(err, s.mux.Close()) // waits for those who read and write
+	}
+	return stream, nil
+}
 
 // Fail ends the link because of err, which Err will return.
 func (s *Session) Fail(err error) {
