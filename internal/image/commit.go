@@ -28,8 +28,8 @@ import (
 //	publish  fsync, rename, fsync of the parent                  <id>/
 //	record   the row                                             row
 //
-// When the layers of the VM's image are no longer in the cache the new image
-// has one layer of all files.
+// When the layers of the VM's image are not in the cache, one of its files
+// stands for them.
 func (s *Service) CommitDisk(ctx context.Context, vm model.VM, to string, flatten func(ctx context.Context, dst string) error, report model.Report) (model.Image, error) {
 	name, reference, err := commitName(to)
 	if err != nil {

@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"slices"
 
 	"banger/internal/imagepush"
 	"banger/internal/imagetree"
@@ -19,55 +20,44 @@ type layering struct {
 }
 
 // enter makes the layer of what is in rootfs and not in the base, and writes
-// it into the source and the history of img, which are those of the base. When
-// the base's layers are no longer in the cache the image has one layer of all
-// files.
+// it into the source and the history of img, which are those of the base.
 func (l layering) enter(ctx context.Context, rootfs string, img *model.Image) error {
-	to, err := imagetree.Open(rootfs)
+	below, err := l.service.ociOf(ctx, l.base, l.op.Report)
 	if err != nil {
 		return err
 	}
-	defer to.Close()
-	made, err := l.append(ctx, to)
+	defer below.Close()
+	made, err := l.append(ctx, below, rootfs)
 	if err != nil {
 		return err
 	}
 	source := &img.Source
-	if made == nil {
-		l.op.Report(model.Progress{Note: "not all layers of image " + l.base.Name + " are in the cache: making one of all files"})
-		made, err = imagepush.FromTree(ctx, l.service.cfg.Cache, to, l.base.Config, l.base.Source.Platform, l.op.Report)
-		if err != nil {
-			return err
-		}
-		source.History = nil
-	}
 	source.ManifestDigest, source.ConfigDigest = made.Digest, made.ConfigDigest()
 	layers := made.Layers()
 	for _, l := range layers {
 		source.Layers = append(source.Layers, l.Digest)
 	}
+	if below.Digest != l.base.Source.ManifestDigest {
+		source.History = []model.HistoryEntry{{CreatedBy: imagepush.Creator, Digest: layers[0].Digest, SizeBytes: layers[0].SizeBytes}}
+	}
 	last := layers[len(layers)-1]
-	source.History = append(source.History[:len(source.History):len(source.History)], model.HistoryEntry{
+	source.History = append(slices.Clip(source.History), model.HistoryEntry{
 		CreatedBy: l.step.CreatedBy, Created: l.step.Created, Digest: last.Digest, SizeBytes: last.SizeBytes,
 	})
 	return made.Close()
 }
 
-// append adds the difference to the image that the base was made of; nil when
-// the cache does not have that any more.
-func (l layering) append(ctx context.Context, to *imagetree.Tree) (*imagepush.Image, error) {
-	if !l.base.Managed {
-		return nil, nil
-	}
-	below, err := imagepush.Load(l.service.cfg.Cache, l.base.Source.ManifestDigest)
-	if below == nil || err != nil {
-		return nil, err
-	}
-	defer below.Close()
+// append adds the difference between the base and rootfs to an image.
+func (l layering) append(ctx context.Context, below *imagepush.Image, rootfs string) (*imagepush.Image, error) {
 	from, err := imagetree.Open(l.base.RootfsPath())
 	if err != nil {
 		return nil, err
 	}
 	defer from.Close()
+	to, err := imagetree.Open(rootfs)
+	if err != nil {
+		return nil, err
+	}
+	defer to.Close()
 	return imagepush.Append(ctx, l.service.cfg.Cache, below, from, to, l.step, l.op.Report)
 }

@@ -18,6 +18,9 @@ import (
 	"banger/internal/model"
 )
 
+// Creator is what the history says of a layer that FromTree makes.
+const Creator = "banger"
+
 // FromTree makes an image of one layer of a tree. The same tree and
 // configuration make the same image.
 func FromTree(ctx context.Context, blobs Blobs, tree *imagetree.Tree, config model.ImageConfig, platform string, report model.Report) (*Image, error) {
@@ -105,7 +108,7 @@ func newConfig(c model.ImageConfig, platform string, diffID v1.Hash) v1.ConfigFi
 	return v1.ConfigFile{
 		Architecture: arch, Variant: variant, OS: system, Created: epoch,
 		RootFS:  v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{diffID}},
-		History: []v1.History{{Created: epoch, CreatedBy: "banger"}},
+		History: []v1.History{{Created: epoch, CreatedBy: Creator}},
 		Config: v1.Config{
 			Entrypoint: c.Entrypoint, Cmd: c.Cmd, Env: c.Env, WorkingDir: c.WorkingDir, User: c.User,
 			StopSignal: c.StopSignal, Labels: c.Labels,
