@@ -136,7 +136,7 @@ func TestBuildImage(t *testing.T) {
 		t.Errorf("notes: %s", d)
 	}
 	wantRecord(t, b, img)
-	if b.onDisk(t); img.SizeBytes != 2<<30 || img.Source.Kind != image.KindBuild || len(img.Source.Layers) != 1 {
+	if b.onDisk(t); img.SizeBytes != 2<<30 || img.Source.Kind != image.KindBuild || len(img.Source.Layers) != 2 { // the base and what the build has changed
 		t.Errorf("image %+v", img)
 	}
 	if b.fake.Running() != 0 {
