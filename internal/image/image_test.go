@@ -188,7 +188,7 @@ func newRig(t *testing.T, change func(*image.Config)) *rig {
 		}
 	})
 	r.cfg = image.Config{
-		Dir: filepath.Join(t.TempDir(), "images"), Store: r.store, Operations: ops, Puller: r.puller, Cache: cache,
+		Dir: filepath.Join(t.TempDir(), "images"), Store: r.store, Operations: ops, Puller: r.puller, Cache: cache, Steps: filepath.Join(t.TempDir(), "steps"),
 		Kernels: r.store, Users: r.store.Users, Version: "1", Now: func() time.Time { return time.Unix(1e9, 0) },
 	}
 	if change != nil {

@@ -243,6 +243,9 @@ func TestCommitWithoutCache(t *testing.T) {
 	if err != nil || len(img.Source.Layers) != 2 || len(img.Source.History) != 2 || img.Source.History[1].SizeBytes > 4096 {
 		t.Fatalf("%v, %+v, %v", img.Source.Layers, img.Source.History, err)
 	}
+	if err := os.RemoveAll(r.cfg.Steps); err != nil { // it remembers the base's layer
+		t.Fatal(err)
+	}
 	again, err := r.commitOf(t, base, changed, "again")
 	if err != nil || again.Source.ManifestDigest != img.Source.ManifestDigest {
 		t.Errorf("the second one is %s, the first %s; %v", again.Source.ManifestDigest, img.Source.ManifestDigest, err)

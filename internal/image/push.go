@@ -2,11 +2,9 @@ package image
 
 import (
 	"context"
-	"errors"
 
 	"banger/internal/failpoint"
 	"banger/internal/imagepush"
-	"banger/internal/imagetree"
 	"banger/internal/model"
 	"banger/internal/operation"
 	"banger/internal/rpc"
@@ -50,36 +48,4 @@ func (s *Service) PushImage(ctx context.Context, p rpc.ImagePushParams, report m
 			}
 			return pushed, nil
 		})
-}
-
-// ociImage returns an image as an OCI image; see ociOf.
-func (s *Service) ociImage(ctx context.Context, name string, report model.Report) (model.Image, *imagepush.Image, error) {
-	row, unlock, err := s.lockNamed(ctx, name)
-	if err != nil {
-		return row, nil, err
-	}
-	defer unlock()
-	img, err := s.ociOf(ctx, row, report)
-	return row, img, err
-}
-
-// ociOf returns the OCI image that an image was made of while the cache has
-// it, else one whose single layer has all its files, always the same one.
-func (s *Service) ociOf(ctx context.Context, row model.Image, report model.Report) (*imagepush.Image, error) {
-	if row.Managed {
-		img, err := imagepush.Load(s.cfg.Cache, row.Source.ManifestDigest)
-		if img != nil || err != nil {
-			return img, err
-		}
-	}
-	report(model.Progress{Note: "not all layers of image " + row.Name + " are in the cache as they were pulled: making one of its files"})
-	tree, err := imagetree.Open(row.RootfsPath())
-	if err != nil {
-		return nil, model.Errorf(model.CodeOf(err), "reading image %q: %w", row.Name, err)
-	}
-	img, err := imagepush.FromTree(ctx, s.cfg.Cache, tree, row.Config, row.Source.Platform, report)
-	if err != nil {
-		err = model.Errorf(model.CodeOf(err), "making a layer of image %q: %w", row.Name, err)
-	}
-	return img, errors.Join(err, tree.Close())
 }
