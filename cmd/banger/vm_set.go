@@ -138,6 +138,6 @@ func runVMSet(ctx context.Context, a *app, cmd *cobra.Command, opts *setOptions,
 // tellLater says which settings do not hold yet.
 func (a *app) tellLater(c model.VMChange) {
 	if len(c.Later) > 0 {
-		fmt.Fprintln(a.stderr, note(fmt.Sprintf("%s holds from the next start of %s on: banger restart %s", strings.Join(c.Later, ", "), c.VM.Name, c.VM.Name)))
+		fmt.Fprintln(a.stderr, note(fmt.Sprintf("from the next start of %s on: %s (banger restart %s)", c.VM.Name, strings.Join(c.Later, ", "), c.VM.Name)))
 	}
 }

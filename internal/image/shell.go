@@ -41,7 +41,7 @@ func checkShell(rootfs string) error {
 	}
 	program, err := elf.NewFile(file)
 	if err != nil {
-		return nil //nolint:nilerr // a script may be a shell
+		return nil // a script may be a shell
 	}
 	if !runsHere(program.Machine) {
 		return fmt.Errorf("%s is a program for %s: %w", shellPath, program.Machine, errOtherCPU)
