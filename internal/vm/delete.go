@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 
 	"banger/internal/failpoint"
 	"banger/internal/model"
@@ -14,7 +15,7 @@ import (
 // DeleteVM removes a VM and all that is its own.
 //
 //	1 guard    a running VM is refused unless Force is set
-//	2 kill     the process, if there is one
+//	2 end      the process, if there is one
 //	3 intend   row, state deleting: from here Recover finishes the job
 //	4 remove   what the features keep elsewhere, the directory, then the row
 func (s *Service) DeleteVM(ctx context.Context, p rpc.VMDeleteParams, report model.Report) (model.VM, error) {
@@ -37,7 +38,7 @@ func (s *Service) DeleteVM(ctx context.Context, p rpc.VMDeleteParams, report mod
 				return vm, model.Errorf(model.CodeConflict, "VM %s is %s", vm.Name, vm.State).
 					WithHint("stop it first (banger stop %s), or delete it as it is: banger rm --force %s", vm.Name, vm.Name)
 			}
-			if err := s.kill(ctx, l); err != nil { // 2
+			if err := s.discard(ctx, vm, l); err != nil { // 2
 				return vm, err
 			}
 		}
@@ -46,6 +47,29 @@ func (s *Service) DeleteVM(ctx context.Context, p rpc.VMDeleteParams, report mod
 		}
 		return vm, s.remove(ctx, vm) // 3, 4
 	})
+}
+
+// discard ends the process of a VM that is deleted then. Its own disks are not
+// worth a clean shutdown; what it has yet to write to volumes is.
+func (s *Service) discard(ctx context.Context, vm model.VM, l *live) error {
+	ctx = context.WithoutCancel(ctx)
+	if !writesVolumes(vm) {
+		return s.kill(ctx, l)
+	}
+	if now, err := s.cfg.Store.VM(ctx, vm.ID); err == nil && now.State == model.VMPaused {
+		err = l.machine.Resume(ctx) // a paused guest writes nothing
+		if err != nil {
+			s.cfg.Log.Warn("letting a VM go on that is to write its volumes", "vm", vm.Name, "err", err)
+		}
+	}
+	l.expect(model.VMStopped, "")
+	s.powerOff(ctx, l, runStopGrace)
+	return s.kill(ctx, l)
+}
+
+// writesVolumes tells whether a VM has disks that outlive it.
+func writesVolumes(vm model.VM) bool {
+	return slices.ContainsFunc(vm.Spec.Volumes, func(m model.VolumeMount) bool { return !m.ReadOnly })
 }
 
 // remove deletes a VM that has no process. It may be called again after a

@@ -11,7 +11,7 @@ import (
 )
 
 // runStopGrace is how long what is left in a guest may take to end after the
-// command of `run` has.
+// command of `run` has, or when its VM is deleted as it runs.
 const runStopGrace = 2 * time.Second
 
 // RunVM is docker's run: create, start, one process, stop.
@@ -81,8 +81,7 @@ func (s *Service) createForRun(ctx context.Context, p rpc.VMRunParams, report mo
 	return vm, argv, err
 }
 
-// endRun stops the VM of a command that has ended. A VM that is deleted
-// anyway is not worth a clean shutdown. The caller may be gone.
+// endRun stops the VM of a command that has ended. The caller may be gone.
 func (s *Service) endRun(ctx context.Context, vm model.VM) {
 	ctx = context.WithoutCancel(ctx)
 	l := s.lookup(vm.ID)
@@ -94,7 +93,7 @@ func (s *Service) endRun(ctx context.Context, vm model.VM) {
 		s.cfg.Log.Error("ending a run", "vm", vm.Name, "err", err)
 	}
 	if vm.Spec.AutoRemove {
-		err = s.kill(ctx, l)
+		err = s.discard(ctx, vm, l)
 	} else {
 		grace := int(runStopGrace / time.Second)
 		_, err = s.StopVM(ctx, rpc.VMStopParams{Name: vm.ID, GraceSeconds: &grace}, model.Discard)

@@ -109,6 +109,52 @@ func TestVolumesAreReleased(t *testing.T) {
 	}
 }
 
+// TestDeletedVMsWriteTheirVolumes: a VM that is deleted as it runs is killed,
+// but one that may have something to write to a volume switches itself off.
+func TestDeletedVMsWriteTheirVolumes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.volume("data")
+	writes := []rpc.MountParams{{Volume: "data", Path: "/d"}}
+	reads := []rpc.MountParams{{Volume: "data", Path: "/d", ReadOnly: true}}
+	for _, c := range []struct {
+		what   string
+		mounts []rpc.MountParams
+		paused bool
+		want   vmm.ExitReason
+	}{
+		{"no volume", nil, false, vmm.ExitKilled},
+		{"it reads", reads, false, vmm.ExitKilled},
+		{"it writes", writes, false, vmm.ExitPoweroff},
+		{"it is paused", writes, true, vmm.ExitPoweroff},
+	} {
+		v, err := r.createWith("web", true, c.mounts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.paused {
+			if _, err := r.PauseVM(t.Context(), rpc.NameParams{Name: "web"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		guest := r.fake.Guest(v.ID)
+		if _, err := r.DeleteVM(t.Context(), rpc.VMDeleteParams{Name: "web", Force: true}, model.Discard); err != nil || r.held("data") {
+			t.Errorf("%s: %v, held: %t", c.what, err, r.held("data"))
+		}
+		if got := guest.Exit().Reason; got != c.want {
+			t.Errorf("%s: ended by %v, want %v", c.what, got, c.want)
+		}
+	}
+	// The same for a VM that goes with its command.
+	var guest *vmmtest.Guest
+	_, err := r.RunVM(t.Context(), rpc.VMRunParams{
+		Create: rpc.VMCreateParams{Image: "app", AutoRemove: true, WorkingDir: "/", Volumes: writes}, Argv: []string{"/bin/true"},
+	}, rpc.Stdio{Started: func(v model.VM) { guest = r.fake.Guest(v.ID) }}, model.Discard)
+	if err != nil || guest.Exit().Reason != vmm.ExitPoweroff {
+		t.Errorf("run --rm: %v, ended by %v", err, guest.Exit().Reason)
+	}
+}
+
 func TestVolumesThatCannotBeMounted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

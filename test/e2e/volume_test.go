@@ -26,14 +26,15 @@ func TestVolumes(t *testing.T) {
 	if r := h.try(t, "volume", "rm", "va"); r.code != 4 || !strings.Contains(r.stderr, "writer") {
 		t.Errorf("deleting a volume in use: want exit code 4 and the VM's name, got %s", r)
 	}
-	h.ok(t, "stop", "writer")
+	h.ok(t, "rm", "-f", "writer") // without a word to the guest before
+	h.ok(t, "run", "--rm", "-v", "va:/d", "busybox", "sh", "-c", "echo and me >>/d/who")
 	h.ok(t, "volume", "resize", "--size", "256M", "vb")
 	h.vm(t, "reader", "busybox", "-v", "va:/a:ro", "-v", "vb:/b", "-v", "vc:/c:ro")
 	got := h.guest(t, "reader", `cat /a/who /b/who /c/who
 echo x >/a/x || echo refused
 mount -o remount,rw /a || echo refused
 dd if=/dev/zero of=/dev/vdb bs=4096 count=1 2>/dev/null || echo refused`)
-	if want := "/srv/a/who\n/srv/b/c/who\n/srv/who\nrefused\nrefused\nrefused"; got != want {
+	if want := "/srv/a/who\nand me\n/srv/b/c/who\n/srv/who\nrefused\nrefused\nrefused"; got != want {
 		t.Errorf("the reader says %q, want %q", got, want)
 	}
 	if kib := h.sizeKiB(t, "reader", "/b"); kib < 220<<10 {

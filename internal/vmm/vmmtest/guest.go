@@ -48,6 +48,13 @@ func (g *Guest) End(reason vmm.ExitReason) { g.end(reason, "ended by the test") 
 // Ended is closed when the VM's process is gone.
 func (g *Guest) Ended() <-chan struct{} { return g.ended }
 
+// Exit is how the VM's process has ended; it is zero before.
+func (g *Guest) Exit() vmm.Exit {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.exit
+}
+
 // end ends the process, once.
 func (g *Guest) end(reason vmm.ExitReason, detail string) {
 	g.mu.Lock()
