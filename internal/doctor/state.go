@@ -93,7 +93,7 @@ func checkVMs(vms []model.VM) (found []model.Check) {
 			found = append(found, warn("VM "+vm.Name, "its process does not answer: "+vm.Reason, "banger kill "+vm.Name))
 		case model.VMRunning, model.VMPaused, model.VMStopping:
 			if !runs(vm.Runtime.Process) {
-				found = append(found, fail("VM "+vm.Name, fmt.Sprintf("it is %s and has no process", vm.State), "banger system check --fix"))
+				found = append(found, fail("VM "+vm.Name, fmt.Sprintf("it is %s and has no process", vm.State), fixHint))
 			}
 		}
 	}
@@ -129,23 +129,35 @@ func (s *Service) checkDirs(r rows) []model.Check {
 	for _, k := range r.kernels {
 		kernels.add(k.Name)
 	}
-	found := unowned("VM directory", s.cfg.Paths.VMs(), vms, "look into it, then remove it")
-	found = append(found, unowned("volume directory", s.cfg.Paths.Volumes(), volumes, "look into it, then remove it")...)
-	found = append(found, unowned("start", s.cfg.Paths.VMRuns(), starts, "banger system check --fix")...)
-	found = append(found, unowned("image directory", s.cfg.Paths.Images(), images, "banger system check --fix, or remove it")...)
-	return append(found, unowned("kernel directory", s.cfg.Paths.Kernels(), kernels, "banger system check --fix, or remove it")...)
+	found := unowned("VM directory", s.cfg.Paths.VMs(), vms, lookHint)
+	found = append(found, unowned("volume directory", s.cfg.Paths.Volumes(), volumes, lookHint)...)
+	found = append(found, unowned("start", s.cfg.Paths.VMRuns(), starts, fixHint)...)
+	found = append(found, unowned("image directory", s.cfg.Paths.Images(), images, lookHint)...)
+	return append(found, unowned("kernel directory", s.cfg.Paths.Kernels(), kernels, lookHint)...)
 }
 
 type names map[string]bool
 
 func (n names) add(name string) { n[name] = true }
 
-// unowned tells of the directories in dir that no row speaks of.
+// What to do about a directory.
+const (
+	lookHint = "look into it, then remove it"
+	fixHint  = "banger system check --fix"
+)
+
+// unowned tells of the directories in dir that no row speaks of, and what to
+// do; half made ones are removed by a check that mends.
 func unowned(what, dir string, known names, hint string) (found []model.Check) {
 	for _, name := range entries(dir) {
-		if !known[name] {
-			found = append(found, warn(what, filepath.Join(dir, name)+" belongs to nothing in the database", hint))
+		if known[name] {
+			continue
 		}
+		next := hint
+		if strings.HasSuffix(name, model.StagingExt) {
+			next = fixHint
+		}
+		found = append(found, warn(what, filepath.Join(dir, name)+" belongs to nothing in the database", next))
 	}
 	return found
 }
