@@ -160,7 +160,7 @@ func TestMmdebstrapLeavesNoTemporaryFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, end := range []string{"cat " + layer, "exit 1", "kill -KILL $$"} {
-		program := fakeMmdebstrap(t, "echo \"$TMPDIR\" >\"$0.tmp\"; mkdir \"$TMPDIR/root\"; echo x >\"$TMPDIR/root/x\"\n"+end)
+		program := fakeMmdebstrap(t, "echo \"$TMPDIR\" >\"$0.tmp\"; [ \"$(stat -c %a \"$TMPDIR\")\" = 711 ] || exit 2; mkdir \"$TMPDIR/root\"; echo x >\"$TMPDIR/root/x\"\n"+end)
 		r := newRig(t, func(c *imagepull.Config) { c.Transport, c.Mmdebstrap = offline(), program })
 		earlier := leaveScratch(t, r)
 		if _, _, err := pullDefault(t, r); (err == nil) != strings.HasPrefix(end, "cat") {

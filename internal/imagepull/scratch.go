@@ -47,7 +47,10 @@ func (s *scratch) open(ctx context.Context) (dir string, remove func() error, er
 	if err := os.Symlink(dir, link); err != nil {
 		return "", nil, storageError(err)
 	}
-	if err := os.Mkdir(dir, 0o711); err != nil { // subordinate ids pass through
+	if err = os.Mkdir(dir, 0o700); err == nil {
+		err = os.Chmod(dir, 0o711) // subordinate ids pass, whatever the umask
+	}
+	if err != nil {
 		return "", nil, errors.Join(storageError(err), remove())
 	}
 	return dir, remove, nil
