@@ -236,10 +236,10 @@ func TestQuota(t *testing.T) {
 	if v, err := r.ShowVolume(t.Context(), rpc.NameParams{Name: "b"}); err != nil || v.SizeBytes != 64<<20 {
 		t.Errorf("b has %d bytes, %v", v.SizeBytes, err)
 	}
-	if _, err := r.CreateVolume(t.Context(), rpc.VolumeCreateParams{Name: "c", SizeBytes: 64 << 20}); model.CodeOf(err) != model.CodeLimit {
+	if _, err := r.CreateVolume(t.Context(), rpc.VolumeCreateParams{Name: "more", SizeBytes: 64 << 20}); model.CodeOf(err) != model.CodeLimit {
 		t.Errorf("create beyond the quota: %v", err)
 	}
-	if _, err := r.ShowVolume(t.Context(), rpc.NameParams{Name: "c"}); model.CodeOf(err) != model.CodeNotFound {
-		t.Errorf("c is left: %v", err)
+	if _, err := r.ShowVolume(t.Context(), rpc.NameParams{Name: "more"}); model.CodeOf(err) != model.CodeNotFound {
+		t.Errorf("more is left: %v", err)
 	}
 }
