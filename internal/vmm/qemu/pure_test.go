@@ -1,6 +1,8 @@
 package qemu
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +104,23 @@ func TestValidate(t *testing.T) {
 		spoil(&s, &h)
 		if err := validate(s, h); err == nil {
 			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestHintOfQEMUsWords(t *testing.T) {
+	t.Parallel()
+	for said, want := range map[string]string{
+		"qemu: cannot set up guest memory 'pc.ram': Cannot allocate memory": "--memory",
+		"qemu: something else": "",
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, LogFile), []byte(said), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := hinted(model.Errorf(model.CodeBoot, "%w", saidSo(dir, errEnded)))
+		if hint := model.HintOf(err); !strings.Contains(err.Error(), said) || (want == "") != (hint == "") || !strings.Contains(hint, want) {
+			t.Errorf("%q: %v, hint %q", said, err, hint)
 		}
 	}
 }

@@ -175,7 +175,15 @@ func startError(ctx context.Context, runDir string, process *proc.Process, cause
 		cause = errEnded
 	}
 	killErr := end(ctx, process)
-	return errors.Join(model.Errorf(code, "%w", saidSo(runDir, cause)), killErr)
+	return errors.Join(hinted(model.Errorf(code, "%w", saidSo(runDir, cause))), killErr)
+}
+
+// hinted adds what mends an error whose words are QEMU's.
+func hinted(err *model.Error) *model.Error {
+	if strings.Contains(err.Error(), "cannot set up guest memory") { // backends/hostmem.c, system/memory.c
+		return err.WithHint("the host has not that much memory: give the VM less with --memory (of one that is there: banger vm set), or stop others (banger ps)")
+	}
+	return err
 }
 
 // connectionEnded reports whether the monitor's end of the connection is gone,
