@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
@@ -22,10 +23,11 @@ const (
 
 // File is what a context has under one name.
 type File struct {
-	Path string // below the context, with slashes
-	Mode fs.FileMode
-	Size int64
-	Link string // of a symbolic link
+	Path    string // below the context, with slashes
+	Mode    fs.FileMode
+	Size    int64
+	ModTime time.Time
+	Link    string // of a symbolic link
 }
 
 // Context is a directory that was listed once.
@@ -116,7 +118,7 @@ func (c *Context) add(name string, d fs.DirEntry) error {
 	if err != nil {
 		return err
 	}
-	f := File{Path: name, Mode: info.Mode(), Size: info.Size()}
+	f := File{Path: name, Mode: info.Mode(), Size: info.Size(), ModTime: info.ModTime()}
 	if f.Mode&fs.ModeSymlink != 0 {
 		if f.Link, err = c.root.Readlink(name); err != nil {
 			return err

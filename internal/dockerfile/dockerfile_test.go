@@ -128,6 +128,47 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// TestArguments: predefined arguments reach a stage that declares them, and a
+// stage that is made of another one has its arguments and its shell.
+func TestArguments(t *testing.T) {
+	t.Parallel()
+	f, err := dockerfile.Parse("ARG V=$TARGETARCH\nFROM x\nARG TARGETARCH\nARG BUILDPLATFORM\nARG TARGETVARIANT=v9\nARG V\nSHELL [\"/bin/ash\", \"-c\"]\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := map[string]string{"BUILDPLATFORM": "linux/mine", "TYPO": "1", "https_proxy": "p"}
+	head, err := f.Begin(given, "linux/arm64/v8", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := dockerfile.NewState(model.ImageConfig{Env: []string{"A=1"}})
+	for _, in := range f.Stages[0].Instructions {
+		if err := s.Apply(in, f.Escape, given, head.Args); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := map[string]string{"TARGETARCH": "arm64", "BUILDPLATFORM": "linux/mine", "TARGETVARIANT": "v9", "V": "arm64"}
+	next := s.Inherit()
+	if diff := cmp.Diff(want, next.Args); diff != "" || next.Shell[0] != "/bin/ash" || next.Config.Env[0] != "A=1" {
+		t.Errorf("%s; the next stage is %+v", diff, next)
+	}
+	if next.Args["V"] = "else"; s.Args["V"] != "arm64" {
+		t.Error("stages share their arguments")
+	}
+	if unused := f.Unused(given); !cmp.Equal(unused, []string{"TYPO"}) {
+		t.Errorf("unused: %q", unused)
+	}
+}
+
+func TestIsProxy(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{"HTTP_PROXY": true, "no_proxy": true, "Http_Proxy": false, "PROXY": false} {
+		if dockerfile.IsProxy(name) != want {
+			t.Errorf("IsProxy(%s) is %t", name, !want)
+		}
+	}
+}
+
 func TestCommandAfterEntrypointStays(t *testing.T) {
 	t.Parallel()
 	f, err := dockerfile.Parse("FROM x\nCMD [\"c\"]\nENTRYPOINT [\"e\"]\n")

@@ -9,7 +9,7 @@ import (
 )
 
 // keyVersion changes when the same instruction makes something else.
-const keyVersion = "1"
+const keyVersion = "2"
 
 // Step is all that the result of an instruction depends on.
 type Step struct {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"banger/internal/buildcontext"
 	"banger/internal/builder"
@@ -85,6 +86,7 @@ type dockerBuild struct {
 	id      string
 	stages  map[int]*dockerStage // that are done
 	trees   int                  // that were made
+	said    sync.Map             // notes of VMs
 	cached  int
 	steps   int
 }
@@ -125,11 +127,16 @@ func (d *dockerBuild) parse() (err error) {
 	if d.file, err = dockerfile.Parse(d.text); err != nil {
 		return err
 	}
-	head := dockerfile.NewState(model.ImageConfig{})
-	for _, in := range d.file.Args {
-		if err := head.Apply(in, d.file.Escape, d.given, nil); err != nil {
-			return err
-		}
+	host, err := imagepull.ParsePlatform("")
+	if err != nil {
+		return err
+	}
+	head, err := d.file.Begin(d.given, host.String(), d.params.Target)
+	if err != nil {
+		return err
+	}
+	if unused := d.file.Unused(d.given); len(unused) > 0 {
+		d.op.Report(model.Progress{Note: "no ARG takes the build argument " + strings.Join(unused, ", ")})
 	}
 	d.global = head.Args
 	d.order, err = d.file.Plan(d.params.Target, head.Lookup)

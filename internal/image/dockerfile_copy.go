@@ -13,7 +13,6 @@ import (
 	"banger/internal/buildcontext"
 	"banger/internal/dockerfile"
 	"banger/internal/imagepush"
-	"banger/internal/imagetree"
 	"banger/internal/model"
 )
 
@@ -105,7 +104,7 @@ type placed struct {
 
 func (d *dockerBuild) fromContext(f buildcontext.Copied) (placed, error) {
 	p := placed{to: f.To}
-	p.Mode, p.Size = int64(f.Mode.Perm()), f.Size
+	p.Mode, p.Size, p.ModTime = int64(f.Mode.Perm()), f.Size, f.ModTime
 	for bit, value := range map[fs.FileMode]int64{fs.ModeSetuid: 0o4000, fs.ModeSetgid: 0o2000, fs.ModeSticky: 0o1000} {
 		if f.Mode&bit != 0 {
 			p.Mode |= value
@@ -157,17 +156,15 @@ func looksPacked(head []byte) bool {
 
 // place puts files where the target says.
 func (st *dockerStage) place(ctx context.Context, c copying, files []placed) (*imagepush.Image, string, error) {
-	tree, err := st.openTree(ctx)
+	own, err := st.ownership(ctx, c.owner, c.mode)
 	if err != nil {
-		return nil, "", err
+		return nil, "", model.Errorf(model.CodeOf(err), "Dockerfile line %d: %s: %w", c.in.Line, c.in.Name, err)
 	}
-	own, err := newOwnership(tree, c.owner, c.mode)
-	isDir := c.isDir || len(files) != 1 || files[0].to == "" || targetIsDir(tree, c.target)
-	if tree != nil {
-		_ = tree.Close()
-	}
-	if err != nil {
-		return nil, "", model.Errorf(model.CodeOf(err), "Dockerfile line %d: %w", c.in.Line, err)
+	isDir := c.isDir || len(files) != 1 || files[0].to == ""
+	if !isDir {
+		if isDir, err = st.isDirectory(ctx, c.target); err != nil {
+			return nil, "", err
+		}
 	}
 	var all []newFile
 	for _, f := range files {
@@ -175,20 +172,26 @@ func (st *dockerStage) place(ctx context.Context, c copying, files []placed) (*i
 		if isDir {
 			f.Name = path.Join(c.target, f.to)
 		}
-		if f.to == "" {
-			f.Mode = 0o755
+		if f.to == "" { // the directory that is copied gives its content alone
+			f.newFile = newFile{Header: tar.Header{Name: f.Name, Typeflag: tar.TypeDir, Mode: 0o755}, keeps: true}
 		}
 		own.apply(&f.Header)
 		all = append(all, f.newFile)
 	}
-	return st.addFiles(ctx, c.in, all)
+	return st.addFiles(ctx, c.in, own, all)
 }
 
-func targetIsDir(tree *imagetree.Tree, target string) bool {
-	at, err := resolvePath(tree, target, true)
+// isDirectory tells whether a path is a directory in the stage's files.
+func (st *dockerStage) isDirectory(ctx context.Context, name string) (bool, error) {
+	tree, err := st.openTree(ctx)
 	if err != nil || tree == nil {
-		return target == "/"
+		return name == "/", err
+	}
+	defer tree.Close()
+	at, err := resolvePath(tree, name, true)
+	if err != nil {
+		return name == "/", nil
 	}
 	info, err := tree.FS().Stat(at)
-	return err == nil && info.IsDir()
+	return err == nil && info.IsDir(), nil
 }

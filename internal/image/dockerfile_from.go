@@ -2,12 +2,12 @@ package image
 
 import (
 	"archive/tar"
-	"bufio"
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"path"
-	"strconv"
+	"slices"
 	"strings"
 
 	"banger/internal/dockerfile"
@@ -39,11 +39,14 @@ func (st *dockerStage) copyFrom(ctx context.Context, at int, c copying) error {
 		defer tree.Close()
 		var files []placed
 		for _, src := range c.sources {
-			more, err := filesOf(ctx, tree, src)
+			more, left, err := filesOf(ctx, tree, src)
 			if err != nil {
 				return nil, "", model.Errorf(model.CodeOf(err), "Dockerfile line %d: COPY --from=%s: %w", c.in.Line, from, err)
 			}
 			files = append(files, more...)
+			for _, why := range slices.Compact(left) {
+				d.op.Report(model.Progress{Note: "left out: " + why})
+			}
 		}
 		return st.place(ctx, c, files)
 	})
@@ -57,31 +60,112 @@ func (d *dockerBuild) source(ctx context.Context, at int, from string) (*dockerS
 	return d.beginImage(ctx, from, "")
 }
 
-// filesOf returns a file of a tree, or a directory and all below it.
-func filesOf(ctx context.Context, tree *imagetree.Tree, src string) ([]placed, error) {
-	if strings.ContainsAny(src, "*?[") {
-		return nil, model.Errorf(model.CodeUnsupported, "%s: patterns are not supported with --from", src)
+// filesOf returns the files of a tree that a source means: a path, or a
+// pattern of path.Match, whose wildcards match no slash. A directory is all
+// below it.
+func filesOf(ctx context.Context, tree *imagetree.Tree, src string) ([]placed, []string, error) {
+	names, err := expandPattern(tree, src)
+	if err != nil {
+		return nil, nil, err
 	}
-	at, err := resolvePath(tree, src, true)
+	var files []placed
+	var left []string
+	for _, name := range names {
+		more, skipped, err := filesAt(ctx, tree, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		files, left = append(files, more...), append(left, skipped...)
+	}
+	if len(files) == 0 {
+		return nil, nil, model.Errorf(model.CodeNotFound, "%s is not there", model.Printable(src))
+	}
+	return files, left, nil
+}
+
+// expandPattern returns the paths that a pattern may mean, sorted; of what
+// comes behind the last wildcard it is not known whether it is there.
+func expandPattern(tree *imagetree.Tree, pattern string) ([]string, error) {
+	found := []string{"/"}
+	for part := range strings.SplitSeq(strings.Trim(path.Clean("/"+pattern), "/"), "/") {
+		var next []string
+		for _, dir := range found {
+			more, err := matching(tree, dir, part)
+			if err != nil {
+				return nil, model.Errorf(model.CodeInvalid, "source %q: %w", pattern, err)
+			}
+			next = append(next, more...)
+		}
+		found = next
+	}
+	slices.Sort(found)
+	return found, nil
+}
+
+// matching returns what one part of a pattern matches in a directory.
+func matching(tree *imagetree.Tree, dir, part string) (found []string, err error) {
+	if !strings.ContainsAny(part, `*?[\`) {
+		return []string{path.Join(dir, part)}, nil
+	}
+	if _, err := path.Match(part, ""); err != nil {
+		return nil, err
+	}
+	at, err := resolvePath(tree, dir, true)
 	if err != nil {
 		return nil, err
 	}
-	walker, err := tree.FS().NewWalker(at)
-	if err != nil {
-		return nil, model.Errorf(model.CodeNotFound, "%s is not there", model.Printable(src))
+	n, err := tree.FS().Lookup(at)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !n.IsDir() {
+		return nil, nil
 	}
-	var files []placed
+	if err != nil {
+		return nil, err
+	}
+	entries, err := n.ReadDir()
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if match, _ := path.Match(part, e.Name); match {
+			found = append(found, path.Join(dir, e.Name))
+		}
+	}
+	return found, nil
+}
+
+// filesAt returns a file of a tree, or a directory and all below it, and why
+// files are left out; nothing when it is not there.
+func filesAt(ctx context.Context, tree *imagetree.Tree, src string) (files []placed, left []string, err error) {
+	at, err := resolvePath(tree, src, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	walker, err := tree.FS().NewWalker(at)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
 	for {
 		name, n, err := walker.Next()
 		if errors.Is(err, io.EOF) {
-			return files, nil
+			return files, left, nil
 		}
 		if err = errors.Join(err, ctx.Err()); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		p, err := fromInode(n)
+		if name == "/lost+found" { // the filesystem's own
+			walker.SkipDir()
+			continue
+		}
+		if why := imagepush.SkipReason(name, n); why != "" {
+			left = append(left, why)
+			continue
+		}
+		p, err := fromInode(name, n)
 		if err != nil {
-			return nil, model.Errorf(model.CodeUnsupported, "%s: %w", model.Printable(name), err)
+			return nil, nil, model.Errorf(model.CodeUnsupported, "%s: %w", model.Printable(name), err)
 		}
 		p.to = strings.TrimPrefix(strings.TrimPrefix(name, at), "/")
 		if name == at && !n.IsDir() {
@@ -91,96 +175,17 @@ func filesOf(ctx context.Context, tree *imagetree.Tree, src string) ([]placed, e
 	}
 }
 
-func fromInode(n *ext4.Inode) (placed, error) {
-	p := placed{}
-	p.Typeflag, p.Mode, p.Uid, p.Gid = fileType(n), int64(n.Mode&0o7777), int(n.UID), int(n.GID)
-	p.ModTime = n.MTime
-	var err error
-	switch p.Typeflag {
-	case tar.TypeReg:
-		p.Size = n.Size
+func fromInode(name string, n *ext4.Inode) (placed, error) {
+	h, err := imagepush.Header(name, n)
+	if err != nil {
+		return placed{}, err
+	}
+	p := placed{newFile: newFile{Header: *h}}
+	if h.Typeflag == tar.TypeReg {
 		p.open = func() (io.ReadCloser, error) {
 			r, err := n.Open()
 			return io.NopCloser(r), err
 		}
-	case tar.TypeSymlink:
-		p.Linkname, err = n.Readlink()
-	case 0:
-		err = errors.New("devices, pipes and sockets are not copied")
 	}
-	return p, err
-}
-
-// ownership is what --chown and --chmod say.
-type ownership struct {
-	owned    bool
-	uid, gid int
-	moded    bool
-	mode     int64
-}
-
-// newOwnership looks names up in the tree that files are put into.
-func newOwnership(tree *imagetree.Tree, owner, mode string) (o ownership, err error) {
-	if mode != "" {
-		m, err := strconv.ParseUint(mode, 8, 12)
-		if err != nil {
-			return o, model.Errorf(model.CodeUnsupported, "--chmod=%s: an octal mode is wanted", model.Printable(mode))
-		}
-		o.moded, o.mode = true, int64(m)
-	}
-	if owner == "" {
-		return o, nil
-	}
-	user, group, both := strings.Cut(owner, ":")
-	o.owned = true
-	if o.uid, err = lookupID(tree, "/etc/passwd", user); err != nil {
-		return o, err
-	}
-	o.gid = o.uid // as docker does
-	if both {
-		o.gid, err = lookupID(tree, "/etc/group", group)
-	}
-	return o, err
-}
-
-func (o ownership) apply(h *tar.Header) {
-	if o.owned {
-		h.Uid, h.Gid = o.uid, o.gid
-	}
-	if o.moded && h.Typeflag != tar.TypeSymlink {
-		h.Mode = o.mode
-	}
-}
-
-// maxAccounts bounds how much of /etc/passwd is read, in bytes.
-const maxAccounts = 1 << 20
-
-// lookupID returns the number of a user or a group (passwd(5), group(5)).
-func lookupID(tree *imagetree.Tree, file, name string) (int, error) {
-	if n, err := strconv.ParseUint(name, 10, 31); err == nil {
-		return int(n), nil
-	}
-	unknown := model.Errorf(model.CodeNotFound, "--chown: %s has no %q", file, name).WithHint("give numbers: --chown=UID:GID")
-	if tree == nil {
-		return 0, unknown
-	}
-	at, err := resolvePath(tree, file, true)
-	if err != nil {
-		return 0, err
-	}
-	r, err := tree.FS().OpenFile(at)
-	if err != nil {
-		return 0, unknown
-	}
-	lines := bufio.NewScanner(io.LimitReader(r, maxAccounts))
-	for lines.Scan() {
-		fields := strings.Split(lines.Text(), ":")
-		if len(fields) < 3 || fields[0] != name {
-			continue
-		}
-		if n, err := strconv.ParseUint(fields[2], 10, 31); err == nil {
-			return int(n), nil
-		}
-	}
-	return 0, unknown
+	return p, nil
 }

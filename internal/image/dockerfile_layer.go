@@ -11,15 +11,18 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"banger/internal/dockerfile"
-	"banger/internal/ext4"
 	"banger/internal/imagepush"
 	"banger/internal/imagetree"
 	"banger/internal/model"
 )
 
-// addFiles makes a layer of files over the stage's image.
-func (st *dockerStage) addFiles(ctx context.Context, in dockerfile.Instruction, files []newFile) (*imagepush.Image, string, error) {
+// addFiles makes a layer of files over the stage's image. They, and the
+// directories above them that are missing, get the owner and the mode that own
+// says.
+func (st *dockerStage) addFiles(ctx context.Context, in dockerfile.Instruction, own ownership, files []newFile) (*imagepush.Image, string, error) {
 	tree, err := st.openTree(ctx)
 	if err != nil {
 		return nil, "", err
@@ -27,8 +30,9 @@ func (st *dockerStage) addFiles(ctx context.Context, in dockerfile.Instruction, 
 	if tree != nil {
 		defer tree.Close()
 	}
-	img, err := imagepush.AppendLayer(st.build.service.cfg.Cache, st.image, st.made(in), func(w io.Writer) error {
-		l := &overlay{tar: tar.NewWriter(w), tree: tree, written: map[string]byte{}}
+	step := st.made(in)
+	img, err := imagepush.AppendLayer(st.build.service.cfg.Cache, st.image, step, func(w io.Writer) error {
+		l := &overlay{tar: tar.NewWriter(w), tree: tree, own: own, made: step.Created, written: map[string]byte{}}
 		for _, f := range files {
 			if err := errors.Join(ctx.Err(), l.add(f)); err != nil {
 				return err
@@ -43,10 +47,12 @@ func (st *dockerStage) addFiles(ctx context.Context, in dockerfile.Instruction, 
 }
 
 // overlay writes a layer over a tree: symbolic links to directories stay what
-// they are, and directories that are there keep owner and mode.
+// they are, with the directories that they lead to.
 type overlay struct {
 	tar     *tar.Writer
 	tree    *imagetree.Tree // nil: there is nothing
+	own     ownership
+	made    time.Time       // of what has no time
 	written map[string]byte // types, by path
 }
 
@@ -67,8 +73,9 @@ func (l *overlay) add(f newFile) error {
 	}
 	there := l.kind(at)
 	switch {
-	case there == tar.TypeDir && isDir:
+	case there == tar.TypeDir && isDir && (f.keeps || at != path.Clean(f.Name)):
 		return nil
+	case there == tar.TypeDir && isDir:
 	case there == tar.TypeDir:
 		return model.Errorf(model.CodeInvalid, "%s is a directory: a file cannot take its place", model.Printable(at))
 	case there != 0 && isDir:
@@ -106,7 +113,8 @@ func (l *overlay) parents(dir string) error {
 	if err := l.parents(path.Dir(dir)); err != nil {
 		return err
 	}
-	return l.write(dir, newFile{Header: tar.Header{Typeflag: tar.TypeDir, Mode: 0o755}})
+	parent := newFile{Header: tar.Header{Typeflag: tar.TypeDir, Mode: 0o755, Uid: l.own.uid, Gid: l.own.gid}}
+	return l.write(dir, parent)
 }
 
 func (l *overlay) write(at string, f newFile) error {
@@ -116,7 +124,7 @@ func (l *overlay) write(at string, f newFile) error {
 		h.Name += "/"
 	}
 	if h.ModTime.IsZero() {
-		h.ModTime = time.Unix(0, 0)
+		h.ModTime = l.made
 	}
 	h.Format = tar.FormatPAX
 	l.written[at] = h.Typeflag
@@ -175,23 +183,9 @@ func linkAt(tree *imagetree.Tree, name string) (string, bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", false, nil
 	}
-	if err != nil || fileType(n) != tar.TypeSymlink {
+	if err != nil || n.Mode&unix.S_IFMT != unix.S_IFLNK {
 		return "", false, err
 	}
 	target, err := n.Readlink()
 	return target, true, err
-}
-
-// fileType is the type of an archive's member that is like n; 0 of a device,
-// a FIFO or a socket.
-func fileType(n *ext4.Inode) byte {
-	switch n.Mode & 0o170000 { // inode(7)
-	case 0o040000:
-		return tar.TypeDir
-	case 0o100000:
-		return tar.TypeReg
-	case 0o120000:
-		return tar.TypeSymlink
-	}
-	return 0
 }

@@ -43,17 +43,22 @@ func (st *dockerStage) run(ctx context.Context, in dockerfile.Instruction) error
 			return nil, "", err
 		}
 		defer to.Close()
-		img, err := imagepush.Append(ctx, st.build.service.cfg.Cache, st.image, from, to, st.made(in), st.build.op.Report)
+		made := imagepush.Difference{From: from, To: to, Without: ofTheGuest()}
+		img, err := imagepush.Append(ctx, st.build.service.cfg.Cache, st.image, made, st.made(in), st.build.op.Report)
 		return img, rootfs, err
 	})
 }
+
+// ofTheGuest are the files that the guest's agent writes at each start: what
+// they are during a RUN stays in its VM, as with other builders.
+func ofTheGuest() []string { return []string{"/etc/hostname", "/etc/hosts", "/etc/resolv.conf"} }
 
 // runInVM boots rootfs for the process of one RUN.
 func (st *dockerStage) runInVM(ctx context.Context, in dockerfile.Instruction, rootfs string) error {
 	d := st.build
 	spec := d.vm
 	spec.Rootfs, spec.Console, spec.Kernel, spec.Boot = rootfs, d.staging.Path(model.ConsoleFile), st.kernel, st.boot
-	err := d.service.cfg.Machines.With(ctx, spec, d.op.Report, func(ctx context.Context, g *buildvm.Guest) error {
+	err := d.service.cfg.Machines.With(ctx, spec, d.reportMachine, func(ctx context.Context, g *buildvm.Guest) error {
 		status, err := g.Run(ctx, buildvm.Process{
 			Argv: st.state.Command(in), Env: st.env(), WorkingDir: st.state.Config.WorkingDir, User: st.state.Config.User,
 			Stdout: d.log, Stderr: d.log,
@@ -78,6 +83,17 @@ func (st *dockerStage) runInVM(ctx context.Context, in dockerfile.Instruction, r
 	return checkClean(rootfs)
 }
 
+// reportMachine passes on what the first of several VMs says of this host, and
+// not again what the others do.
+func (d *dockerBuild) reportMachine(p model.Progress) {
+	if p.Note != "" {
+		if _, before := d.said.LoadOrStore(p.Note, true); before {
+			return
+		}
+	}
+	d.op.Report(p)
+}
+
 // runError is what the user sees of a RUN that failed; nil of one that did not.
 func runError(in dockerfile.Instruction, status model.ExitStatus, log *buildLog) error {
 	if status.Err != "" {
@@ -91,11 +107,17 @@ func runError(in dockerfile.Instruction, status model.ExitStatus, log *buildLog)
 		WithHint("the steps before it are in the cache: mend it and build again")
 }
 
-// env is what a RUN sees: ENV goes before ARG.
+// env is what a RUN sees: ENV goes before ARG. What a proxy is called needs no
+// ARG, and does not count for the cache.
 func (st *dockerStage) env() []string {
 	var env []string
 	for _, name := range slices.Sorted(maps.Keys(st.state.Args)) {
 		env = append(env, name+"="+st.state.Args[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(st.build.given)) {
+		if _, declared := st.state.Args[name]; !declared && dockerfile.IsProxy(name) {
+			env = append(env, name+"="+st.build.given[name])
+		}
 	}
 	for _, kv := range st.state.Config.Env {
 		if strings.IndexByte(kv, '=') > 0 && strings.IndexByte(kv, 0) < 0 {
@@ -110,15 +132,25 @@ func (st *dockerStage) made(in dockerfile.Instruction) imagepush.Step {
 	return imagepush.Step{CreatedBy: in.String(), Created: st.build.service.cfg.Now().UTC().Truncate(time.Second)}
 }
 
-// workdir makes the working directory, unless it is there.
+// workdir makes the working directory, unless it is there. It belongs to USER.
 func (st *dockerStage) workdir(ctx context.Context, in dockerfile.Instruction) error {
 	d := st.build
 	if err := st.state.Apply(in, d.file.Escape, d.given, d.global); err != nil {
 		return err
 	}
 	dir := st.state.Config.WorkingDir
-	return st.cachedStep(ctx, dockerfile.Step{Text: "WORKDIR " + dir}, func(ctx context.Context) (*imagepush.Image, string, error) {
-		return st.addFiles(ctx, in, []newFile{{Header: tar.Header{Name: dir, Typeflag: tar.TypeDir, Mode: 0o755}}})
+	step := dockerfile.Step{Text: "WORKDIR " + dir + "\x00" + st.state.Config.User}
+	return st.cachedStep(ctx, step, func(ctx context.Context) (*imagepush.Image, string, error) {
+		own, err := st.ownership(ctx, st.state.Config.User, "")
+		if model.CodeOf(err) == model.CodeNotFound {
+			own, err = ownership{}, nil // a RUN of that user says so
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		made := newFile{Header: tar.Header{Name: dir, Typeflag: tar.TypeDir, Mode: 0o755}, keeps: true}
+		own.apply(&made.Header)
+		return st.addFiles(ctx, in, own, []newFile{made})
 	})
 }
 
@@ -126,5 +158,6 @@ func (st *dockerStage) workdir(ctx context.Context, in dockerfile.Instruction) e
 // over symbolic links.
 type newFile struct {
 	tar.Header
-	open func() (io.ReadCloser, error) // of a regular file
+	open  func() (io.ReadCloser, error) // of a regular file
+	keeps bool                          // a directory that is there keeps what it is
 }

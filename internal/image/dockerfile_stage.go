@@ -65,7 +65,7 @@ func (d *dockerBuild) begin(ctx context.Context, at int) (*dockerStage, error) {
 	if i, found := d.file.StageBefore(base, at); found {
 		before := d.stages[i]
 		st := &dockerStage{build: d, tree: before.tree, base: before.base, kernel: before.kernel, boot: before.boot}
-		st.state = dockerfile.NewState(before.state.Config)
+		st.state = before.state.Inherit()
 		st.image, err = d.load(before.image.Digest)
 		return st, err
 	}

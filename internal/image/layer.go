@@ -59,5 +59,5 @@ func (l layering) append(ctx context.Context, below *imagepush.Image, rootfs str
 		return nil, err
 	}
 	defer to.Close()
-	return imagepush.Append(ctx, l.service.cfg.Cache, below, from, to, l.step, l.op.Report)
+	return imagepush.Append(ctx, l.service.cfg.Cache, below, imagepush.Difference{From: from, To: to}, l.step, l.op.Report)
 }

@@ -43,10 +43,10 @@ type Step struct {
 	Created   time.Time
 }
 
-// Append makes an image of base and one more layer, which makes to out of
-// from. All else of base stays.
-func Append(ctx context.Context, blobs Blobs, base *Image, from, to *imagetree.Tree, step Step, report model.Report) (*Image, error) {
-	return AppendLayer(blobs, base, step, func(w io.Writer) error { return WriteDiff(ctx, w, from, to, report) })
+// Append makes an image of base and one more layer, that of a difference. All
+// else of base stays.
+func Append(ctx context.Context, blobs Blobs, base *Image, d Difference, step Step, report model.Report) (*Image, error) {
+	return AppendLayer(blobs, base, step, func(w io.Writer) error { return WriteDiff(ctx, w, d, report) })
 }
 
 // madeLayer is a layer that is among the blobs.

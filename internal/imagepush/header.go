@@ -21,8 +21,9 @@ func memberName(path string) string {
 	return strings.TrimPrefix(path, "/")
 }
 
-// header describes a file as a member of an archive.
-func header(path string, n *ext4.Inode) (*tar.Header, error) {
+// Header describes a file as a member of an archive, with its extended
+// attributes. Sockets are model.CodeUnsupported.
+func Header(path string, n *ext4.Inode) (*tar.Header, error) {
 	h := &tar.Header{
 		Name: memberName(path), Mode: int64(n.Mode & 0o7777), Uid: int(n.UID), Gid: int(n.GID),
 		ModTime: n.MTime, Format: tar.FormatPAX,

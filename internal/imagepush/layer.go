@@ -25,13 +25,13 @@ func WriteTree(ctx context.Context, w io.Writer, tree *imagetree.Tree, report mo
 	return writeLayer(ctx, w, tree.FS(), &plan{all: true}, report)
 }
 
-// WriteDiff writes the layer to w that makes one tree out of another.
-func WriteDiff(ctx context.Context, w io.Writer, from, to *imagetree.Tree, report model.Report) error {
-	p, err := planDiff(ctx, from, to)
+// WriteDiff writes the layer of a difference to w.
+func WriteDiff(ctx context.Context, w io.Writer, d Difference, report model.Report) error {
+	p, err := d.plan(ctx)
 	if err != nil {
 		return err
 	}
-	return writeLayer(ctx, w, to.FS(), p, report)
+	return writeLayer(ctx, w, d.To.FS(), p, report)
 }
 
 func writeLayer(ctx context.Context, w io.Writer, fsys *ext4.FS, p *plan, report model.Report) error {
@@ -71,7 +71,7 @@ type layerWriter struct {
 
 // add writes a name, and behind a directory what is hidden in it.
 func (l *layerWriter) add(ctx context.Context, name string, n *ext4.Inode) error {
-	if reason := skipReason(name, n); reason != "" {
+	if reason := SkipReason(name, n); reason != "" {
 		l.skipped[reason]++
 		return nil
 	}
@@ -80,7 +80,7 @@ func (l *layerWriter) add(ctx context.Context, name string, n *ext4.Inode) error
 			return err
 		}
 	}
-	h, err := header(name, n)
+	h, err := Header(name, n)
 	if err != nil {
 		return err
 	}

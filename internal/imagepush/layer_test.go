@@ -197,10 +197,10 @@ func TestLayersMakeTheTree(t *testing.T) {
 		base, err := imagepush.FromTree(t.Context(), cache, from, model.ImageConfig{}, "linux/amd64", model.Discard)
 		must(t, err)
 		defer base.Close()
-		img, err := imagepush.Append(t.Context(), cache, base, from, to, imagepush.Step{CreatedBy: "test"}, model.Discard)
+		img, err := imagepush.Append(t.Context(), cache, base, imagepush.Difference{From: from, To: to}, imagepush.Step{CreatedBy: "test"}, model.Discard)
 		must(t, err)
 		defer img.Close()
-		again, err := imagepush.Append(t.Context(), cache, base, from, to, imagepush.Step{CreatedBy: "test"}, model.Discard)
+		again, err := imagepush.Append(t.Context(), cache, base, imagepush.Difference{From: from, To: to}, imagepush.Step{CreatedBy: "test"}, model.Discard)
 		must(t, err)
 		defer again.Close()
 		if again.Digest != img.Digest {
@@ -226,25 +226,45 @@ func TestWhatLayersCannotHold(t *testing.T) {
 	})
 	var layer bytes.Buffer
 	var notes []string
-	err := imagepush.WriteDiff(t.Context(), &layer, disk(t, dir, from), disk(t, dir, to), func(p model.Progress) { notes = append(notes, p.Note) })
+	err := imagepush.WriteDiff(t.Context(), &layer, imagepush.Difference{From: disk(t, dir, from), To: disk(t, dir, to)}, func(p model.Progress) { notes = append(notes, p.Note) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	var members []string
-	for r := tar.NewReader(&layer); ; {
-		h, err := r.Next()
-		if err != nil {
-			break
-		}
-		members = append(members, h.Name)
-	}
-	if diff := cmp.Diff([]string{"./", ".wh.device", ".wh.gone", ".wh.socket", "kept"}, members); diff != "" {
+	if diff := cmp.Diff([]string{"./", ".wh.device", ".wh.gone", ".wh.socket", "kept"}, members(&layer)); diff != "" {
 		t.Errorf("members: -want +got\n%s", diff)
 	}
 	for i, want := range []string{"sockets", "character devices", ".wh."} {
 		if i >= len(notes) || !strings.Contains(notes[i], want) {
 			t.Errorf("notes %q do not say %q", notes, want)
 		}
+	}
+}
+
+// TestDifferenceWithout: what a difference leaves out stays as it was.
+func TestDifferenceWithout(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	plain := func(text string) *file { return &file{mode: unix.S_IFREG | 0o644, content: text} }
+	folder := func(children map[string]*file) *file { return &file{mode: unix.S_IFDIR | 0o755, children: children} }
+	from := folder(map[string]*file{"changed": plain("a"), "removed": plain("b"), "other": plain("c")})
+	to := folder(map[string]*file{"changed": plain("A"), "added": plain("d"), "other": plain("C")})
+	var layer bytes.Buffer
+	must(t, imagepush.WriteDiff(t.Context(), &layer, imagepush.Difference{
+		From: disk(t, dir, from), To: disk(t, dir, to), Without: []string{"/changed", "/removed", "/added", "/none"},
+	}, model.Discard))
+	if diff := cmp.Diff([]string{"./", "other"}, members(&layer)); diff != "" {
+		t.Errorf("members: -want +got\n%s", diff)
+	}
+}
+
+// members returns the names in an archive.
+func members(archive io.Reader) (names []string) {
+	for r := tar.NewReader(archive); ; {
+		h, err := r.Next()
+		if err != nil {
+			return names
+		}
+		names = append(names, h.Name)
 	}
 }
 

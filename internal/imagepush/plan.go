@@ -24,17 +24,28 @@ type plan struct {
 	gone    string              // what is below it needs no whiteout
 }
 
-// planDiff plans the layer that makes to out of from.
-func planDiff(ctx context.Context, from, to *imagetree.Tree) (*plan, error) {
+// Difference is what makes one tree out of another.
+type Difference struct {
+	From, To *imagetree.Tree
+	Without  []string // paths of files that stay as they are in From
+}
+
+// plan plans the layer of a difference.
+func (d Difference) plan(ctx context.Context) (*plan, error) {
 	p := &plan{put: map[string]struct{}{}, removed: map[string][]string{}}
-	err := imagetree.Diff(ctx, from, to, imagetree.DiffOptions{Times: true}, func(c model.TreeChange) error {
-		p.add(&c)
+	err := imagetree.Diff(ctx, d.From, d.To, imagetree.DiffOptions{Times: true}, func(c model.TreeChange) error {
+		if !slices.Contains(d.Without, c.RawPath()) {
+			p.add(&c)
+		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = p.addLinks(ctx, d.From.FS(), d.To.FS())
 	}
-	return p, p.addLinks(ctx, from.FS(), to.FS())
+	for _, name := range d.Without {
+		delete(p.put, name)
+	}
+	return p, err
 }
 
 // add plans one change. Changes come in the order of a walk, so that what is

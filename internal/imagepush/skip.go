@@ -35,8 +35,8 @@ func leftOut(kind model.FileType, major, minor uint32) string {
 	return ""
 }
 
-// skipReason is leftOut for a name in a filesystem.
-func skipReason(name string, n *ext4.Inode) string {
+// SkipReason returns why a file of a filesystem is in no layer, or "".
+func SkipReason(name string, n *ext4.Inode) string {
 	if hidesOthers(name) {
 		return skippedWhiteout
 	}

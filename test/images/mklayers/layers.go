@@ -109,7 +109,9 @@ func busyboxLayer(busybox []byte) []entry {
 		"sh", "ls", "cat", "echo", "id", "env", "pwd", "true", "false", "sleep", "stat", "df", "free",
 		"wget", "stty", "kill", "uname", "hostname", "mkdir", "touch", "sync", "head", "wc", "tty",
 	} {
-		layer = append(layer, hardlink("bin/"+applet, "bin/busybox"))
+		link := hardlink("bin/"+applet, "bin/busybox")
+		link.header.Mode = 0o755 // podman and buildah give it to the file
+		layer = append(layer, link)
 	}
 	return layer
 }
