@@ -98,7 +98,7 @@ func (d *dockerBuild) reportMachine(p model.Progress) {
 func runError(in dockerfile.Instruction, status model.ExitStatus, log *buildLog) error {
 	if status.Err != "" {
 		return model.Errorf(model.CodeFailed, "Dockerfile line %d: %s could not be run: %s", in.Line, model.Printable(in.String()), model.Printable(status.Err)).
-			WithHint("the shell form needs /bin/sh in the image")
+			WithHint("the shell form needs /bin/sh in the image, and a name in USER a line in its /etc/passwd")
 	}
 	if status.Code == 0 {
 		return nil
