@@ -37,6 +37,21 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestContinuedLines(t *testing.T) {
+	t.Parallel()
+	f, err := dockerfile.Parse("FROM a\nRUN one \\  \n# between\n\n  two\nRUN three \\\\\nRUN four \\")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, in := range f.Stages[0].Instructions {
+		got = append(got, in.String())
+	}
+	if diff := cmp.Diff([]string{"RUN one   two", `RUN three \\`, "RUN four"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

@@ -90,11 +90,12 @@ func (s *scanner) scan() (statement, bool, error) {
 	return st, true, s.readDocument(&st)
 }
 
-// continued tells whether the escape character ends a line, and returns what
-// stands before it.
+// continued tells whether a line ends in one escape character (two are one to
+// its reader), and returns what stands before it.
 func (s *scanner) continued(line string) (string, bool) {
 	trimmed := strings.TrimRight(line, " \t")
-	if !strings.HasSuffix(trimmed, string(s.escape)) {
+	escape := string(s.escape)
+	if !strings.HasSuffix(trimmed, escape) || strings.HasSuffix(trimmed, escape+escape) {
 		return line, false
 	}
 	return trimmed[:len(trimmed)-1], true
