@@ -64,7 +64,7 @@ func (s *Service) BuildImage(ctx context.Context, p rpc.ImageBuildParams, report
 			if err != nil {
 				return model.Image{}, err
 			}
-			base, unlock, err := s.lockNamed(ctx, base.ID)
+			base, unlock, err := s.holdNamed(ctx, base.ID)
 			if err != nil {
 				return model.Image{}, err
 			}

@@ -70,6 +70,12 @@ func newBuildRig(t *testing.T, members ...member) *buildRig {
 	return b
 }
 
+// setUsedWait replaces the service by one that waits so long.
+func (b *buildRig) setUsedWait(wait time.Duration) {
+	b.cfg.UsedWait = wait
+	b.Service = image.New(b.cfg)
+}
+
 // wantNothing checks that nothing is left of a build that failed.
 func (b *buildRig) wantNothing(t *testing.T, what string) {
 	t.Helper()

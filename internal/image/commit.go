@@ -40,7 +40,7 @@ func (s *Service) CommitDisk(ctx context.Context, vm model.VM, to string, flatte
 	}
 	return operation.Do(ctx, s.cfg.Operations, "image.commit", name, report,
 		func(ctx context.Context, op *operation.Op) (model.Image, error) {
-			base, unlock, err := s.lockNamed(ctx, vm.ImageID)
+			base, unlock, err := s.holdNamed(ctx, vm.ImageID)
 			if err != nil {
 				return model.Image{}, err
 			}

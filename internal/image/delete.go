@@ -15,7 +15,8 @@ import (
 //
 //	step     what                                         when the daemon dies after it
 //	find     the row                                      the image is there
-//	lock     no VM is made of it meanwhile                "
+//	lock     no VM is made of it meanwhile; a build of    "
+//	         it that goes on: refused
 //	users    VMs use it: refused, naming them             "
 //	retire   the directory becomes a staging directory    Recover removes it, then the row
 //	forget   the row goes; on failure the directory       Recover removes the directory
@@ -32,7 +33,7 @@ func (s *Service) DeleteImage(ctx context.Context, p rpc.NameParams) (model.Imag
 		return img, model.Errorf(model.CodeNotFound, "there is no image %q", p.Name).
 			WithHint("if you mean %s: what is deleted is named by the whole name or six characters of the id", img.Name)
 	}
-	unlock, err := s.cfg.Operations.Lock(ctx, LockKey(img.ID))
+	unlock, err := s.lockUnused(ctx, img)
 	if err != nil {
 		return img, err
 	}
@@ -66,6 +67,18 @@ func (s *Service) DeleteImage(ctx context.Context, p rpc.NameParams) (model.Imag
 		s.cfg.Log.Warn("files of a deleted image are left for the next start", "image", img.Name, "err", err)
 	}
 	return img, nil
+}
+
+// lockUnused locks an image that no operation uses, or will not for long.
+func (s *Service) lockUnused(ctx context.Context, img model.Image) (func(), error) {
+	wait, cancel := context.WithTimeout(ctx, s.cfg.UsedWait)
+	defer cancel()
+	unlock, err := s.cfg.Operations.Lock(wait, LockKey(img.ID))
+	if err != nil && ctx.Err() == nil {
+		return nil, model.Errorf(model.CodeConflict, "image %q is used by an operation that goes on", img.Name).
+			WithHint("see `banger operation list`, and wait for it or cancel it")
+	}
+	return unlock, err
 }
 
 // forget removes the row of an image that has been retired.

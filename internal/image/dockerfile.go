@@ -85,6 +85,7 @@ type dockerBuild struct {
 	log     *buildLog
 	id      string
 	stages  map[int]*dockerStage // that are done
+	held    []func()             // let go of images that stages begin with
 	trees   int                  // that were made
 	said    sync.Map             // notes of VMs
 	cached  int
@@ -189,8 +190,11 @@ func (d *dockerBuild) runOwn(ctx context.Context) (_ model.Image, err error) {
 // work is where filesystems of steps lie.
 func (d *dockerBuild) work() string { return d.staging.Path("work") }
 
-// release lets go of the layers of all stages.
+// release lets go of the layers of all stages, and of what they began with.
 func (d *dockerBuild) release() {
+	for _, unlock := range d.held {
+		unlock()
+	}
 	for _, st := range d.stages {
 		_ = st.image.Close()
 	}

@@ -85,13 +85,19 @@ func (d *dockerBuild) begin(ctx context.Context, at int) (*dockerStage, error) {
 	return d.beginImage(ctx, base, platform)
 }
 
-// beginImage begins a stage on an image, which is pulled when it is not here.
+// beginImage begins a stage on an image, which is pulled when it is not here
+// and stays until the build is done.
 func (d *dockerBuild) beginImage(ctx context.Context, base, platform string) (*dockerStage, error) {
 	row, err := d.service.EnsureImage(ctx, base, platform, d.op.Report)
 	if err != nil {
 		return nil, err
 	}
-	row, img, err := d.service.ociImage(ctx, row.ID, d.op.Report)
+	row, unlock, err := d.service.holdNamed(ctx, row.ID)
+	if err != nil {
+		return nil, err
+	}
+	d.held = append(d.held, unlock)
+	img, err := d.service.ociOf(ctx, row, d.op.Report)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 
 // ociImage returns an image as an OCI image; see ociOf.
 func (s *Service) ociImage(ctx context.Context, name string, report model.Report) (model.Image, *imagepush.Image, error) {
-	row, unlock, err := s.lockNamed(ctx, name)
+	row, unlock, err := s.holdNamed(ctx, name)
 	if err != nil {
 		return row, nil, err
 	}
@@ -36,6 +36,11 @@ func (s *Service) ociOf(ctx context.Context, row model.Image, report model.Repor
 	if err != nil {
 		return nil, err
 	}
+	unlock, err := s.cfg.Operations.Lock(ctx, "image.layers/"+row.ID) // it is made once
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	if key != "" {
 		if img, err := s.lookupStep(key); img != nil || err != nil {
 			return img, err

@@ -43,11 +43,21 @@ func (s *Service) PromoteImage(ctx context.Context, p rpc.NameParams, report mod
 
 // lockNamed finds an image and locks it; the row is read again under the lock.
 func (s *Service) lockNamed(ctx context.Context, name string) (model.Image, func(), error) {
+	return s.takeNamed(ctx, name, s.cfg.Operations.Lock)
+}
+
+// holdNamed is lockNamed for who only needs the image to stay: others may hold
+// it too.
+func (s *Service) holdNamed(ctx context.Context, name string) (model.Image, func(), error) {
+	return s.takeNamed(ctx, name, s.cfg.Operations.Share)
+}
+
+func (s *Service) takeNamed(ctx context.Context, name string, take func(ctx context.Context, key string) (func(), error)) (model.Image, func(), error) {
 	img, err := s.ShowImage(ctx, rpc.NameParams{Name: name})
 	if err != nil {
 		return img, nil, err
 	}
-	unlock, err := s.cfg.Operations.Lock(ctx, LockKey(img.ID))
+	unlock, err := take(ctx, LockKey(img.ID))
 	if err != nil {
 		return img, nil, err
 	}

@@ -82,6 +82,9 @@ type Config struct {
 	Version string           // of banger, for the record of where images come from
 	Log     *slog.Logger     // default: discards
 	Now     func() time.Time // default time.Now
+	// UsedWait is how long deleting an image waits for operations that use it;
+	// default 2 s.
+	UsedWait time.Duration
 }
 
 // Service implements rpc.ImageAPI.
@@ -95,9 +98,13 @@ func New(cfg Config) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.UsedWait == 0 {
+		cfg.UsedWait = 2 * time.Second
+	}
 	return &Service{cfg: cfg}
 }
 
-// LockKey is the key of operation.Service.Lock that guards an image against
-// being deleted: whoever makes a VM of it holds it until the VM has its row.
+// LockKey is the key of operation.Service.Lock and Share that guards an image
+// against being deleted: whoever makes a VM of it shares it until the VM has
+// its row, a build until it is done.
 func LockKey(imageID string) string { return "image/" + imageID }

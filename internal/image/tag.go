@@ -31,7 +31,7 @@ func (s *Service) TagImage(ctx context.Context, p rpc.ImageTagParams, report mod
 	}
 	return operation.Do(ctx, s.cfg.Operations, "image.tag", p.New, report,
 		func(ctx context.Context, op *operation.Op) (model.Image, error) {
-			img, unlock, err := s.lockNamed(ctx, p.Name)
+			img, unlock, err := s.holdNamed(ctx, p.Name)
 			if err != nil {
 				return model.Image{}, err
 			}

@@ -150,7 +150,7 @@ func (s *Service) imageFor(ctx context.Context, p rpc.VMCreateParams, report mod
 // intend commits the row of a VM to be. The image is locked meanwhile, so
 // that it cannot be deleted between being found and being used.
 func (s *Service) intend(ctx context.Context, op *operation.Op, p rpc.VMCreateParams, img model.Image) (model.VM, error) {
-	unlock, err := s.cfg.Ops.Lock(ctx, "image/"+img.ID)
+	unlock, err := s.cfg.Ops.Share(ctx, "image/"+img.ID)
 	if err != nil {
 		return model.VM{}, err
 	}

@@ -1,10 +1,13 @@
 package vm_test
 
 import (
+	"context"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"banger/internal/image"
 	"banger/internal/model"
 	"banger/internal/rpc"
 )
@@ -45,5 +48,24 @@ func TestImageLeft(t *testing.T) {
 	rebase("app")
 	if d := cmp.Diff([]string{app, app, other}, r.left); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestImageIsShared: VMs are made and reset while a build holds their image.
+func TestImageIsShared(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	unlock, err := r.ops.Share(ctx, image.LockKey(r.catalog.image.ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	if _, err := r.CreateVM(ctx, rpc.VMCreateParams{Image: "app", Name: "web"}, model.Discard); err != nil {
+		t.Error(err)
+	}
+	if _, err := r.ResetVM(ctx, rpc.VMResetParams{Name: "web"}, model.Discard); err != nil {
+		t.Error(err)
 	}
 }

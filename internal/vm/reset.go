@@ -63,7 +63,7 @@ func (s *Service) replaceRoot(ctx context.Context, op *operation.Op, id, imageID
 	if vm, err = s.stopFor(ctx, op, vm, force); err != nil { // 1
 		return vm, err
 	}
-	unlockImage, err := s.cfg.Ops.Lock(ctx, "image/"+imageID)
+	unlockImage, err := s.cfg.Ops.Share(ctx, "image/"+imageID)
 	if err != nil {
 		return vm, err
 	}
