@@ -13,7 +13,7 @@ import (
 func TestParse(t *testing.T) {
 	t.Parallel()
 	text := "\ufeff# escape=`\r\nARG V=12\r\nFROM debian:$V AS Build\r\nRUN a `\r\n  # between\r\n  && b\r\n" +
-		"COPY --from=0 --chown=1:2 a b /c/\r\nRUN <<EOF\r\nset -e\r\nmake\r\nEOF\r\nFROM scratch\r\nCMD [\"x\", \"y\"]\r\n"
+		"COPY --link --from=0 --chown=1:2 a b /c/\r\nRUN <<EOF\r\nset -e\r\nmake\r\nEOF\r\nFROM scratch\r\nCMD [\"x\", \"y\"]\r\n"
 	f, err := dockerfile.Parse(text)
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +25,7 @@ func TestParse(t *testing.T) {
 	for _, in := range f.Stages[0].Instructions {
 		got = append(got, in.String())
 	}
-	want := []string{"RUN a   && b", "COPY --from=0 --chown=1:2 a b /c/", "RUN <<EOF"}
+	want := []string{"RUN a   && b", "COPY --link --from=0 --chown=1:2 a b /c/", "RUN <<EOF"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

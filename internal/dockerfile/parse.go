@@ -39,7 +39,7 @@ func (i Instruction) Flag(name string) string {
 func (i Instruction) String() string {
 	words := []string{i.Name}
 	for _, f := range i.Flags {
-		words = append(words, "--"+f.Name+"="+f.Value)
+		words = append(words, strings.TrimSuffix("--"+f.Name+"="+f.Value, "="))
 	}
 	return strings.Join(append(words, i.Text), " ")
 }
@@ -59,9 +59,10 @@ type File struct {
 	Stages []Stage       // at least one
 }
 
-// supported names the instructions and their flags.
+// supported names the instructions and their flags. What link asks for, layers
+// that depend on none below, changes no files.
 var supported = map[string][]string{
-	"FROM": {"platform"}, "RUN": {}, "COPY": {"from", "chown", "chmod"}, "ADD": {"chown", "chmod"},
+	"FROM": {"platform"}, "RUN": {}, "COPY": {"from", "chown", "chmod", "link"}, "ADD": {"chown", "chmod", "link"},
 	"ENV": {}, "ARG": {}, "WORKDIR": {}, "USER": {}, "ENTRYPOINT": {}, "CMD": {}, "LABEL": {},
 	"EXPOSE": {}, "VOLUME": {}, "SHELL": {},
 }
@@ -180,7 +181,7 @@ func (i *Instruction) readJSON() {
 	}
 }
 
-const otherBuilder = "leave it out, or build where it is known and import the result: banger image import"
+const otherBuilder = "leave it out, or let docker, podman or buildah build: banger image build --builder auto; what was built elsewhere: banger image import"
 
 // unknown refuses an instruction.
 func unknown(in Instruction) error {
