@@ -64,6 +64,23 @@ func (r *rig) addImage(name, home string) model.Image {
 	return img
 }
 
+// TestDiskIsGone: a start without a disk says which and what mends it.
+func TestDiskIsGone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	v, err := r.CreateVM(t.Context(), rpc.VMCreateParams{Image: "app", Name: "web"}, model.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(v.RootPath()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = r.StartVM(t.Context(), rpc.NameParams{Name: "web"}, model.Discard)
+	if model.CodeOf(err) != model.CodeIntegrity || !strings.Contains(err.Error(), v.RootPath()) || !strings.Contains(model.HintOf(err), "banger reset web") {
+		t.Errorf("start: %v, hint %q", err, model.HintOf(err))
+	}
+}
+
 func TestWorkDisk(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

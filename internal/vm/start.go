@@ -155,6 +155,9 @@ func (s *Service) launch(ctx context.Context, vm model.VM, driver picked, spec v
 	if err := failpoint.Hit(ctx, "vm.start/intended"); err != nil {
 		return nil, err
 	}
+	if err := disksThere(vm, spec.Disks); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(spec.RunDir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the run directory of VM %s: %w", vm.Name, err)
 	}
