@@ -128,6 +128,35 @@ func TestWhateverEndsIt(t *testing.T) {
 	}
 }
 
+// TestDiskIsFull: a build does not wait for ever for room on the host's disk.
+func TestDiskIsFull(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.cfg.StallLimit = 50 * time.Millisecond
+	s := buildvm.New(r.cfg)
+	for name, stalls := range map[string][]bool{"goes on": {true, false}, "full": {true}} {
+		err := s.With(t.Context(), r.spec, model.Discard, func(ctx context.Context, g *buildvm.Guest) error {
+			entries, err := os.ReadDir(r.cfg.RunDir)
+			if err != nil {
+				return err
+			}
+			for _, stalled := range stalls {
+				r.fake.Guest("build-" + entries[0].Name()).Stall(stalled)
+			}
+			seconds := "1"
+			if len(stalls) == 1 {
+				seconds = "1000"
+			}
+			_, err = g.Run(ctx, buildvm.Process{Argv: []string{"/bin/sleep", seconds}})
+			return err
+		})
+		if want := map[string]model.Code{"full": model.CodeNoSpace}[name]; model.CodeOf(err) != want {
+			t.Errorf("%s: %v", name, err)
+		}
+		r.wantNothing(t, name)
+	}
+}
+
 // killGuests ends the VMs that run, as somebody on the host may.
 func (r *rig) killGuests() {
 	entries, _ := os.ReadDir(r.cfg.RunDir)

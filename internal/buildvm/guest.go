@@ -66,17 +66,23 @@ func (s *Service) use(ctx context.Context, m *machine, do func(ctx context.Conte
 	if err := failpoint.Hit(ctx, "build.vm/up"); err != nil {
 		return err
 	}
-	if err := do(ctx, g); err != nil {
-		return err
+	roomy, cancel := m.whileRoom(ctx, s.cfg.StallLimit)
+	defer cancel()
+	err = do(roomy, g)
+	if err == nil {
+		err = failpoint.Hit(ctx, "build.vm/done")
 	}
-	if err := failpoint.Hit(ctx, "build.vm/done"); err != nil {
-		return err
+	if err == nil {
+		err = g.powerOff(roomy)
 	}
-	return g.powerOff(ctx)
+	if err != nil && ctx.Err() == nil && roomy.Err() != nil {
+		return context.Cause(roomy)
+	}
+	return err
 }
 
 // errEnded: the VM's process ended while its guest was waited for.
-var errEnded = errors.New("its process ended")
+var errEnded = errors.New("its process ended before the guest was up")
 
 // bringUp waits for the agent and tells the guest who it is.
 func (m *machine) bringUp(ctx context.Context) (*Guest, error) {
@@ -97,8 +103,10 @@ func (m *machine) bringUp(ctx context.Context) (*Guest, error) {
 		return nil, ctx.Err()
 	case m.isGone():
 		err = errEnded
+	default:
+		err = fmt.Errorf("the guest has not come up within %s: %w", m.timeout, err)
 	}
-	return nil, model.Errorf(model.CodeBoot, "booting the build's VM: the guest has not come up within %s: %w%s", m.timeout, err, m.lastWords()).
+	return nil, model.Errorf(model.CodeBoot, "booting the build's VM: %w%s", err, m.lastWords()).
 		WithHint("another kernel may do: banger kernel list --available, then --kernel NAME")
 }
 

@@ -43,6 +43,8 @@ type Config struct {
 	Log    *slog.Logger
 	// BootTimeout bounds one boot; zero: 60 s on TCG, 20 s on KVM.
 	BootTimeout time.Duration
+	// StallLimit bounds waiting for room on the host's disk; zero: 10 s.
+	StallLimit time.Duration
 }
 
 // Service boots transient VMs. Call Recover before the first With.
@@ -55,6 +57,9 @@ type Service struct {
 func New(cfg Config) *Service {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.StallLimit == 0 {
+		cfg.StallLimit = 10 * time.Second
 	}
 	return &Service{cfg: cfg, slots: make(chan struct{}, max(2, runtime.NumCPU()))}
 }

@@ -123,9 +123,9 @@ func (s *State) arg(in Instruction, escape byte, given, global map[string]string
 // pairs reads KEY=VALUE ..., or the old form KEY VALUE.
 func (s *State) pairs(in Instruction, escape byte, set func(key, value string)) error {
 	before := *s // all words see the variables as they were
-	first, rest, _ := strings.Cut(strings.Replace(in.Text, "\t", " ", 1), " ")
+	first, rest := firstWord(in.Text)
 	if !strings.Contains(first, "=") {
-		value, err := Expand(strings.TrimSpace(rest), escape, before.Lookup)
+		value, err := Expand(rest, escape, before.Lookup)
 		if err != nil || value == "" && rest == "" {
 			return orElse(err, "KEY=VALUE is wanted")
 		}
@@ -198,12 +198,9 @@ func (s *State) Absolute(name string) string {
 
 // list applies an instruction of several words.
 func (s *State) list(in Instruction, escape byte) error {
-	words := in.JSON
-	if !in.Exec {
-		var err error
-		if words, err = Words(in.Text, escape, s.Lookup); err != nil {
-			return err
-		}
+	words, err := in.Words(escape, s.Lookup)
+	if err != nil {
+		return err
 	}
 	for _, w := range words {
 		if in.Name == "VOLUME" {

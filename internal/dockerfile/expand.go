@@ -27,6 +27,23 @@ func Words(text string, escape byte, lookup Lookup) ([]string, error) {
 	return expandWords(text, escape, lookup, true)
 }
 
+// Words returns the words of an instruction, with their variables expanded, in
+// the form with brackets too.
+func (i Instruction) Words(escape byte, lookup Lookup) ([]string, error) {
+	if !i.Exec {
+		return Words(i.Text, escape, lookup)
+	}
+	var words []string
+	for _, w := range i.JSON {
+		word, err := Expand(w, escape, lookup)
+		if err != nil {
+			return nil, err
+		}
+		words = append(words, word)
+	}
+	return words, nil
+}
+
 func expandWords(text string, escape byte, lookup Lookup, split bool) ([]string, error) {
 	e := &expander{text: text, escape: escape, lookup: lookup, split: split}
 	for e.pos < len(e.text) {

@@ -138,14 +138,22 @@ func (f *File) begin(in Instruction) error {
 	return nil
 }
 
+// firstWord cuts a text at its first blanks.
+func firstWord(text string) (word, rest string) {
+	end := strings.IndexAny(text, " \t")
+	if end < 0 {
+		return text, ""
+	}
+	return text[:end], strings.TrimLeft(text[end:], " \t")
+}
+
 func parseInstruction(st statement) (Instruction, error) {
-	name, rest, _ := strings.Cut(strings.Replace(st.text, "\t", " ", 1), " ")
+	name, rest := firstWord(st.text)
 	in := Instruction{Name: strings.ToUpper(name), Line: st.line, Document: st.document, HasDocument: st.hasDoc}
 	flags, known := supported[in.Name]
 	if !known {
 		return in, unknown(in)
 	}
-	rest = strings.TrimLeft(rest, " \t")
 	for strings.HasPrefix(rest, "--") {
 		word := rest
 		if end := strings.IndexAny(rest, " \t"); end >= 0 {

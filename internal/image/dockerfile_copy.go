@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
 	"banger/internal/buildcontext"
@@ -64,10 +63,7 @@ func (st *dockerStage) copy(ctx context.Context, at int, in dockerfile.Instructi
 func (st *dockerStage) planCopy(in dockerfile.Instruction) (c copying, err error) {
 	c = copying{in: in}
 	escape := st.build.file.Escape
-	words := slices.Clone(in.JSON)
-	if !in.Exec {
-		words, err = dockerfile.Words(in.Text, escape, st.state.Lookup)
-	}
+	words, err := in.Words(escape, st.state.Lookup)
 	if err == nil {
 		c.owner, err = dockerfile.Expand(in.Flag("chown"), escape, st.state.Lookup)
 	}

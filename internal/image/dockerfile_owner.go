@@ -51,7 +51,10 @@ func newOwnership(tree *imagetree.Tree, owner, mode string) (o ownership, err er
 	}
 	user, group, both := strings.Cut(owner, ":")
 	o.owned = true
-	if o.uid, o.gid, err = lookupAccount(tree, "/etc/passwd", user); err == nil && both {
+	if user != "" || !both {
+		o.uid, o.gid, err = lookupAccount(tree, "/etc/passwd", user)
+	}
+	if err == nil && group != "" {
 		o.gid, _, err = lookupAccount(tree, "/etc/group", group)
 	}
 	return o, err

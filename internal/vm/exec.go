@@ -25,7 +25,7 @@ func (s *Service) ExecVM(ctx context.Context, p rpc.VMExecParams, stdio rpc.Stdi
 	if err != nil {
 		return model.ExitStatus{}, err
 	}
-	if err := refusePaused(vm); err != nil {
+	if err := errors.Join(refusePaused(vm), refuseStalled(vm, l)); err != nil {
 		return model.ExitStatus{}, err
 	}
 	if l == nil || vm.State == model.VMStarting || vm.State == model.VMStopping {

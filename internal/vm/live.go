@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"banger/internal/guest"
@@ -22,6 +23,7 @@ type live struct {
 	generation string
 	machine    vmm.Machine
 	gone       chan struct{} // closed by watch when all is cleaned up
+	stalled    atomic.Bool   // the guest waits for room on the host's disk
 
 	mu      sync.Mutex
 	outcome *outcome      // what the row says when the process has ended
@@ -204,4 +206,5 @@ func (s *Service) adopt(ctx context.Context, l *live, console string) {
 	s.live[l.vmID] = l
 	s.mu.Unlock()
 	go s.watch(context.WithoutCancel(ctx), l, console)
+	go s.tellStalls(context.WithoutCancel(ctx), l)
 }

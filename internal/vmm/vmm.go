@@ -42,6 +42,11 @@ type Machine interface {
 	// ResizeDisk makes the i-th disk of the Spec larger while the guest runs;
 	// the guest sees it soon after. The caller knows that it is larger.
 	ResizeDisk(ctx context.Context, i int, sizeBytes int64) error
+	// Stalls has true when the guest was stopped because the host's disk has no
+	// room for what it writes, and false when it goes on, which it does by
+	// itself once there is room: nothing of what it wrote is lost. It holds one
+	// value, the newest, is for one reader, and is never closed.
+	Stalls() <-chan bool
 	// Kill ends the process at once and returns when it is gone.
 	Kill(ctx context.Context) error
 	// Wait returns when the process is gone.

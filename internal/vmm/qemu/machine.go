@@ -34,6 +34,7 @@ type machine struct {
 	tty    chan struct{} // the same for the console
 	killed atomic.Bool   // Kill was called
 
+	stalls chan bool     // holds the newest value
 	exited chan struct{} // closed when the process is gone and exit is set
 	exit   vmm.Exit
 
@@ -53,10 +54,12 @@ func newMachine(ctx context.Context, rec vmm.Record, process *proc.Process, mon 
 		agent:      make(chan struct{}, 1),
 		tty:        make(chan struct{}, 1),
 		exited:     make(chan struct{}),
+		stalls:     make(chan bool, 1),
 		stopWatch:  stop,
 		watchEnded: make(chan struct{}),
 	}
 	go m.watch(ctx)
+	go m.feed(ctx)
 	return m
 }
 

@@ -28,6 +28,8 @@ type monitor struct {
 	serial  int
 	pending map[string]chan<- message // by command id
 	last    shutdownEvent
+
+	stalls chan struct{} // holds a token when the guest was stopped by a full disk
 }
 
 // message is anything that QEMU sends.
@@ -60,7 +62,7 @@ func dialMonitor(ctx context.Context, path string) (*monitor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting to QEMU's monitor: %w", err)
 	}
-	m := &monitor{conn: conn, done: make(chan struct{}), pending: map[string]chan<- message{}}
+	m := &monitor{conn: conn, done: make(chan struct{}), pending: map[string]chan<- message{}, stalls: make(chan struct{}, 1)}
 	go m.read()
 	if err := m.execute(ctx, "qmp_capabilities", nil); err != nil {
 		m.close()
@@ -87,7 +89,15 @@ func (m *monitor) read() {
 func (m *monitor) take(msg message) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if msg.Event == "SHUTDOWN" {
+	switch msg.Event {
+	case "BLOCK_IO_ERROR":
+		var data struct {
+			Action string `json:"action"`
+		}
+		if json.Unmarshal(msg.Data, &data) == nil && data.Action == "stop" {
+			m.stalled()
+		}
+	case "SHUTDOWN":
 		var data struct {
 			Reason string `json:"reason"`
 		}
@@ -98,6 +108,14 @@ func (m *monitor) take(msg message) {
 	if reply, ok := m.pending[msg.ID]; ok {
 		delete(m.pending, msg.ID)
 		reply <- msg
+	}
+}
+
+// stalled notes that the guest was stopped by a disk's error.
+func (m *monitor) stalled() {
+	select {
+	case m.stalls <- struct{}{}:
+	default:
 	}
 }
 

@@ -24,6 +24,7 @@ type Guest struct {
 	forget  func()
 	port    chan struct{} // holds a token while somebody is connected
 	tty     chan struct{} // the same for the console
+	stalls  chan bool
 
 	mu     sync.Mutex
 	used   int           // calls of Usage
@@ -33,8 +34,14 @@ type Guest struct {
 }
 
 func newGuest(spec vmm.Spec, process model.ProcessID, forget func()) *Guest {
-	return &Guest{Spec: spec, process: process, forget: forget, port: make(chan struct{}, 1), tty: make(chan struct{}, 1), ended: make(chan struct{})}
+	return &Guest{
+		Spec: spec, process: process, forget: forget, port: make(chan struct{}, 1), tty: make(chan struct{}, 1),
+		stalls: make(chan bool, 1), ended: make(chan struct{}),
+	}
 }
+
+// Stall is what the host's full disk does to the VM, and what ends it.
+func (g *Guest) Stall(stalled bool) { g.stalls <- stalled }
 
 // Poweroff switches the VM off from the inside.
 func (g *Guest) Poweroff() { g.end(vmm.ExitPoweroff, "guest poweroff") }

@@ -128,6 +128,9 @@ func (m *fakeMachine) Resume(context.Context) error {
 	return nil
 }
 
+// Stalls implements vmm.Machine.
+func (m *fakeMachine) Stalls() <-chan bool { return m.guest.stalls }
+
 // Usage implements vmm.Machine.
 func (m *fakeMachine) Usage(context.Context) (vmm.Usage, error) {
 	if err := m.state(); err != nil {
