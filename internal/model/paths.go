@@ -11,6 +11,7 @@ import (
 //	Config/config.toml             settings
 //	Config/kernels.d/*.json        the user's own catalogs of kernels
 //	State/banger.db                SQLite
+//	State/banger.db.reserve        room for stopping and deleting on a full disk
 //	State/daemon.lock              held by the one daemon of this state
 //	State/daemon.log               what the daemon says
 //	State/events.jsonl             what has happened, and events.jsonl.1 what was before

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,7 +28,8 @@ const (
 // There is no goroutine: of those who wait, the first leads. It commits for
 // all that are there, and hands the lead to the first of those who came since.
 type committer struct {
-	db *sql.DB
+	db   *sql.DB
+	room reserve // for writes that change or delete what is there
 
 	mu      sync.Mutex
 	waiting []*write
@@ -38,6 +40,7 @@ type committer struct {
 type write struct {
 	ctx  context.Context //nolint:containedctx // of the caller, who waits: one that has gone is left out
 	fn   func(ctx context.Context, tx *sql.Tx) error
+	room bool // may use the reserve
 	err  error
 	done chan bool // true: finished; false: lead the next commit
 }
@@ -46,7 +49,16 @@ type write struct {
 // result is durable. When fn returns an error, nothing of it is kept and the
 // others are not touched. fn must be quick.
 func (c *committer) commit(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
-	w := &write{ctx: ctx, fn: fn, done: make(chan bool, 1)}
+	return c.await(ctx, &write{ctx: ctx, fn: fn, done: make(chan bool, 1)})
+}
+
+// change is commit for what changes or deletes what is there: on a full disk
+// it has the reserve.
+func (c *committer) change(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx) error) error {
+	return c.await(ctx, &write{ctx: ctx, fn: fn, room: true, done: make(chan bool, 1)})
+}
+
+func (c *committer) await(ctx context.Context, w *write) error {
 	c.mu.Lock()
 	c.waiting = append(c.waiting, w)
 	lead := !c.leading
@@ -88,7 +100,20 @@ func (c *committer) take() []*write {
 func (c *committer) commitAll(ctx context.Context, batch []*write) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitLimit)
 	defer cancel()
-	err := inTx(ctx, c.db, func(tx *sql.Tx) error {
+	err := c.try(ctx, batch)
+	if codeOf(err) == model.CodeNoSpace && mayUseReserve(batch) && c.room.release() {
+		err = c.try(ctx, batch)
+	}
+	for _, w := range batch {
+		if w.err == nil {
+			w.err = err
+		}
+	}
+}
+
+// try is one transaction of all writes.
+func (c *committer) try(ctx context.Context, batch []*write) error {
+	return inTx(ctx, c.db, func(tx *sql.Tx) error {
 		for _, w := range batch {
 			w.err = w.apply(ctx, tx)
 			if breaks(w.err) {
@@ -97,11 +122,10 @@ func (c *committer) commitAll(ctx context.Context, batch []*write) {
 		}
 		return nil
 	})
-	for _, w := range batch {
-		if w.err == nil {
-			w.err = err
-		}
-	}
+}
+
+func mayUseReserve(batch []*write) bool {
+	return slices.ContainsFunc(batch, func(w *write) bool { return w.room })
 }
 
 // breaks tells whether an error is of the database and not of what was
@@ -147,5 +171,19 @@ func (c *committer) exec(ctx context.Context, query string, args ...any) (sql.Re
 		result, err = tx.ExecContext(ctx, query, args...)
 		return err
 	})
+	return result, err
+}
+
+// remove is change for one statement, which deletes. Then there may be room for
+// the reserve again.
+func (c *committer) remove(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	var result sql.Result
+	err := c.change(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		result, err = tx.ExecContext(ctx, query, args...)
+		return err
+	})
+	if err == nil {
+		c.room.fill()
+	}
 	return result, err
 }

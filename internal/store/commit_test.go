@@ -103,6 +103,28 @@ func smallDisk(t *testing.T, size int, flags uintptr) string {
 	return dir
 }
 
+// TestReserve: on a full disk what is there can be changed and deleted.
+func TestReserve(t *testing.T) {
+	t.Parallel()
+	dir := smallDisk(t, 40<<20, 0)
+	s, ctx := open(t, filepath.Join(dir, "banger.db")), t.Context()
+	must(t, s.InsertVM(ctx, vm("00ff", "first", "")), s.InsertVM(ctx, vm("00fd", "third", "")))
+	ballast := filepath.Join(dir, "ballast")
+	_ = os.WriteFile(ballast, make([]byte, 40<<20), 0o600) // as much as there is room for
+	big := vm("00fe", "second", "")
+	big.Reason = strings.Repeat("x", 1<<18)
+	wantCode(t, s.InsertVM(ctx, big), model.CodeNoSpace, "second")
+	_, err := s.UpdateVM(ctx, "00ff", func(vm *model.VM) error { vm.Reason = big.Reason; return nil })
+	must(t, err, s.DeleteVM(ctx, "00ff"), s.DeleteVM(ctx, "00fd"))
+	if _, err := os.Stat(filepath.Join(dir, "banger.db.reserve")); !os.IsNotExist(err) {
+		t.Errorf("the reserve is there: %v", err)
+	}
+	must(t, os.Remove(ballast), s.InsertVM(ctx, big), s.DeleteVM(ctx, big.ID), s.Check(ctx))
+	if info, err := os.Stat(filepath.Join(dir, "banger.db.reserve")); err != nil || info.Size() == 0 {
+		t.Errorf("there is no reserve again: %v", err)
+	}
+}
+
 // TestFullDisk: reads go on, writes say what is wrong and change nothing, and
 // when there is room again so do they.
 func TestFullDisk(t *testing.T) {

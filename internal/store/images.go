@@ -80,7 +80,7 @@ func (s *Store) UpdateImage(ctx context.Context, img model.Image) error {
 // DeleteImage removes the image of that id. While VMs are made of it that is
 // a CodeConflict which names them.
 func (s *Store) DeleteImage(ctx context.Context, id string) error {
-	result, err := s.commits.exec(ctx, "DELETE FROM images WHERE id = ?", id)
+	result, err := s.commits.remove(ctx, "DELETE FROM images WHERE id = ?", id)
 	if violates(err, sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY) {
 		return s.imageInUse(ctx, id)
 	}

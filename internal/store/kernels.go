@@ -54,6 +54,6 @@ func (s *Store) UpdateKernel(ctx context.Context, k model.Kernel) error {
 
 // DeleteKernel removes the kernel of that name.
 func (s *Store) DeleteKernel(ctx context.Context, name string) error {
-	result, err := s.commits.exec(ctx, "DELETE FROM kernels WHERE name = ?", name)
+	result, err := s.commits.remove(ctx, "DELETE FROM kernels WHERE name = ?", name)
 	return wrap(gone(result, err, kernelTable(), name), fmt.Sprintf("deleting kernel %q", name))
 }

@@ -40,6 +40,8 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := s.prepare(ctx, path); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.commits.room.path = path + ".reserve"
+	s.commits.room.fill()
 	return s, nil
 }
 

@@ -50,7 +50,7 @@ func (s *Store) VMs(ctx context.Context) ([]model.VM, error) {
 func (s *Store) UpdateVM(ctx context.Context, id string, change func(*model.VM) error) (model.VM, error) {
 	var vm model.VM
 	var refused error
-	err := s.commits.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.commits.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		found, err := bodies[model.VM](ctx, tx, "SELECT body FROM vms WHERE id = ?", id)
 		if err != nil {
 			return err
@@ -87,7 +87,7 @@ func replaceVM(ctx context.Context, tx *sql.Tx, vm model.VM) error {
 
 // DeleteVM removes the VM of that id.
 func (s *Store) DeleteVM(ctx context.Context, id string) error {
-	result, err := s.commits.exec(ctx, "DELETE FROM vms WHERE id = ?", id)
+	result, err := s.commits.remove(ctx, "DELETE FROM vms WHERE id = ?", id)
 	s.summaries.changed(id)
 	return wrap(gone(result, err, vmTable(), id), fmt.Sprintf("deleting VM %q", id))
 }

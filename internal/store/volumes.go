@@ -76,7 +76,7 @@ func volumeUsers(ctx context.Context, q querier, where string, args ...any) (map
 func (s *Store) UpdateVolume(ctx context.Context, id string, change func(*model.Volume) error) (model.Volume, error) {
 	var v model.Volume
 	var refused error
-	err := s.commits.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
+	err := s.commits.change(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		found, err := bodies[model.Volume](ctx, tx, "SELECT body FROM volumes WHERE id = ?", id)
 		if err != nil {
 			return err
@@ -105,7 +105,7 @@ func (s *Store) UpdateVolume(ctx context.Context, id string, change func(*model.
 // DeleteVolume removes the volume of that id. While VMs use it that is a
 // CodeConflict which names them.
 func (s *Store) DeleteVolume(ctx context.Context, id string) error {
-	result, err := s.commits.exec(ctx, "DELETE FROM volumes WHERE id = ?", id)
+	result, err := s.commits.remove(ctx, "DELETE FROM volumes WHERE id = ?", id)
 	if violates(err, sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY) {
 		return model.Errorf(model.CodeConflict, "volume %q is used by VMs", id).WithHint("banger volume show %s names them", id)
 	}
@@ -154,14 +154,14 @@ func (s *Store) ClaimVolumes(ctx context.Context, vmID string) error {
 
 // ReleaseVolumes ends what ClaimVolumes began.
 func (s *Store) ReleaseVolumes(ctx context.Context, vmID string) error {
-	_, err := s.commits.exec(ctx, "UPDATE volume_uses SET held = 0 WHERE vm_id = ? AND held = 1", vmID)
+	_, err := s.commits.remove(ctx, "UPDATE volume_uses SET held = 0 WHERE vm_id = ? AND held = 1", vmID)
 	return wrap(err, fmt.Sprintf("releasing the volumes of VM %q", vmID))
 }
 
 // ReleaseIdleVolumes releases what VMs hold that have no process. None do,
 // unless a release has failed.
 func (s *Store) ReleaseIdleVolumes(ctx context.Context) error {
-	_, err := s.commits.exec(ctx, `UPDATE volume_uses SET held = 0 WHERE held = 1 AND vm_id IN
+	_, err := s.commits.remove(ctx, `UPDATE volume_uses SET held = 0 WHERE held = 1 AND vm_id IN
 		(SELECT id FROM vms WHERE json_extract(body, '$.state') IN ('creating', 'stopped', 'failed', 'deleting'))`)
 	return wrap(err, "releasing volumes")
 }
