@@ -30,10 +30,13 @@ type File struct {
 	Link    string // of a symbolic link
 }
 
-// Context is a directory that was listed once.
+// Context is a directory that was listed once. Its methods are not safe for
+// concurrent use.
 type Context struct {
 	root  *os.Root
-	files []File // sorted by path as directories are walked
+	files []File            // sorted by path as directories are walked
+	at    map[string]int    // indices of files, by path
+	sums  map[string][]byte // of the contents of files, by path, where known
 }
 
 // Open lists a directory, without what its .dockerignore names. dockerfile is
@@ -44,7 +47,7 @@ func Open(ctx context.Context, dir, dockerfile string) (*Context, error) {
 	if err != nil {
 		return nil, model.Errorf(model.CodeNotFound, "opening the build context: %w", err)
 	}
-	c := &Context{root: root}
+	c := &Context{root: root, at: map[string]int{}, sums: map[string][]byte{}}
 	ignore, err := c.ignored(dockerfile)
 	if err == nil {
 		err = c.list(ctx, ignore)
@@ -85,7 +88,11 @@ func (c *Context) ignored(dockerfile string) (*patternmatcher.PatternMatcher, er
 // pattern with ! may bring something of it back.
 func (c *Context) list(ctx context.Context, ignore *patternmatcher.PatternMatcher) error {
 	parents := map[string]patternmatcher.MatchInfo{}
+	left := map[string]bool{} // directories
 	err := fs.WalkDir(c.root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil && left[name] {
+			return fs.SkipDir // what is ignored need not be readable
+		}
 		if err = errors.Join(err, ctx.Err()); err != nil || name == "." {
 			return err
 		}
@@ -100,9 +107,10 @@ func (c *Context) list(ctx context.Context, ignore *patternmatcher.PatternMatche
 		case matched && d.IsDir() && !ignore.Exclusions():
 			return fs.SkipDir
 		case matched:
+			left[name] = d.IsDir()
 			return nil
 		}
-		return c.add(name, d)
+		return c.add(name)
 	})
 	if err != nil {
 		return model.Errorf(model.CodeOf(err), "reading the build context: %w", err)
@@ -110,11 +118,21 @@ func (c *Context) list(ctx context.Context, ignore *patternmatcher.PatternMatche
 	return nil
 }
 
-func (c *Context) add(name string, d fs.DirEntry) error {
+// add takes a file into the list, and before it the directories above it: they
+// may be ignored while it is not.
+func (c *Context) add(name string) error {
+	if _, known := c.at[name]; known {
+		return nil
+	}
+	if dir := path.Dir(name); dir != "." {
+		if err := c.add(dir); err != nil {
+			return err
+		}
+	}
 	if len(c.files) >= maxFiles {
 		return model.Errorf(model.CodeLimit, "it has more than %d files", maxFiles).WithHint("name what the build does not need in .dockerignore")
 	}
-	info, err := d.Info()
+	info, err := c.root.Lstat(name)
 	if err != nil {
 		return err
 	}
@@ -124,6 +142,7 @@ func (c *Context) add(name string, d fs.DirEntry) error {
 			return err
 		}
 	}
+	c.at[name] = len(c.files)
 	c.files = append(c.files, f)
 	return nil
 }

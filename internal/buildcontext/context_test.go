@@ -1,8 +1,10 @@
 package buildcontext_test
 
 import (
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -38,6 +40,73 @@ func open(t *testing.T, dir string) *buildcontext.Context {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	return c
+}
+
+// TestIgnoredAbove: what is not ignored brings the directories above it along.
+func TestIgnoredAbove(t *testing.T) {
+	t.Parallel()
+	c := open(t, tree(t, map[string]string{"src/app/a": "1", "src/b": "2", "other/c": "3", ".dockerignore": "*\n!src/app\n"}))
+	files, err := c.Select([]string{"src"})
+	var got []string
+	for _, f := range files {
+		got = append(got, f.To)
+	}
+	if err != nil || !cmp.Equal(got, []string{"", "app", "app/a"}) {
+		t.Errorf("Select = %q, %v", got, err)
+	}
+}
+
+// TestSelectFollowsLinks: a source that is a link means what it leads to.
+func TestSelectFollowsLinks(t *testing.T) {
+	t.Parallel()
+	c := open(t, tree(t, map[string]string{
+		"d/file": "1", "d/in": "->file", "ld": "->d", "lf": "->/d/file", "up": "->../../d/file", "loop": "->loop", "knot": "->knot/x", "deep/l": "->../ld", "gone": "->nothing",
+	}))
+	for source, want := range map[string]string{
+		"ld": "d: d/file:file d/in:in", "lf": "d/file:lf", "up": "d/file:up", "ld/file": "d/file:file", "deep/l/file": "d/file:file",
+		"loop": "loop:loop", "knot": "knot:knot", "gone": "gone:gone", "l?": "d: d/file:file d/in:in d/file:lf", "ld/f*": "d/file:file", "d/in": "d/file:in",
+	} {
+		files, err := c.Select([]string{source})
+		var got []string
+		for _, f := range files {
+			got = append(got, f.Path+":"+f.To)
+		}
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("Select(%q) = %q, %v; want %q", source, got, err, want)
+		}
+	}
+	if _, err := c.Select([]string{"loop/x"}); model.CodeOf(err) != model.CodeNotFound {
+		t.Errorf("below a loop: %v", err)
+	}
+}
+
+// TestOpenChecks: what is copied is what the digest is of.
+func TestOpenChecks(t *testing.T) {
+	t.Parallel()
+	dir := tree(t, map[string]string{"a": "old"})
+	c := open(t, dir)
+	files, err := c.Select([]string{"a"})
+	if err == nil {
+		_, err = c.Digest(t.Context(), files)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, ok := range map[string]bool{"old": true, "new": false, "old and more": true} {
+		if err := os.WriteFile(filepath.Join(dir, "a"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := c.Open(files[0].File)
+		if err == nil {
+			_, err = io.CopyN(io.Discard, f, files[0].Size)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); (err == nil) != ok {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
 }
 
 func TestSelect(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"path"
 	"strings"
 
+	"github.com/klauspost/compress/gzip"
+
 	"banger/internal/buildcontext"
 	"banger/internal/dockerfile"
 	"banger/internal/imagepush"
@@ -120,17 +122,18 @@ func (d *dockerBuild) fromContext(f buildcontext.Copied) (placed, error) {
 	return p, nil
 }
 
-// refuseArchives refuses what other builders would unpack.
+// refuseArchives refuses what other builders would unpack: an archive that a
+// source names, not one in a directory.
 func (d *dockerBuild) refuseArchives(files []buildcontext.Copied) error {
 	for _, f := range files {
-		if !f.Mode.IsRegular() {
+		if !f.Named || !f.Mode.IsRegular() {
 			continue
 		}
 		r, err := d.context.Open(f.File)
 		if err != nil {
 			return err
 		}
-		head := make([]byte, 512)
+		head := make([]byte, 64<<10)
 		n, _ := io.ReadFull(r, head)
 		_ = r.Close()
 		if looksPacked(head[:n]) {
@@ -140,15 +143,27 @@ func (d *dockerBuild) refuseArchives(files []buildcontext.Copied) error {
 	return nil
 }
 
-// looksPacked knows tar archives and compressed files by their beginning.
+// looksPacked knows tar archives by their beginning, and takes what is
+// compressed for one unless it is seen that it is none.
 func looksPacked(head []byte) bool {
-	for _, magic := range []string{"\x1f\x8b", "BZh", "\xfd7zXZ\x00", "\x28\xb5\x2f\xfd"} {
-		if bytes.HasPrefix(head, []byte(magic)) {
-			return true
-		}
+	switch {
+	case bytes.HasPrefix(head, []byte("\x1f\x8b")):
+		z, err := gzip.NewReader(bytes.NewReader(head))
+		return err != nil || mayBeTar(z)
+	case bytes.HasPrefix(head, []byte("BZh")), bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")), bytes.HasPrefix(head, []byte("\x28\xb5\x2f\xfd")):
+		return true
 	}
-	return len(head) >= 262 && string(head[257:262]) == "ustar"
+	return isTar(head)
 }
+
+// mayBeTar reads the first block of an archive that was cut off.
+func mayBeTar(r io.Reader) bool {
+	block := make([]byte, 512)
+	n, _ := io.ReadFull(r, block) // fewer bytes are no archive
+	return isTar(block[:n])
+}
+
+func isTar(block []byte) bool { return len(block) >= 262 && string(block[257:262]) == "ustar" }
 
 // place puts files where the target says.
 func (st *dockerStage) place(ctx context.Context, c copying, files []placed) (*imagepush.Image, string, error) {

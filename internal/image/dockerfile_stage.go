@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"banger/internal/dockerfile"
 	"banger/internal/failpoint"
@@ -82,7 +83,17 @@ func (d *dockerBuild) begin(ctx context.Context, at int) (*dockerStage, error) {
 		st.image, err = imagepush.Empty(d.service.cfg.Cache, want.String())
 		return st, err
 	}
-	return d.beginImage(ctx, base, platform)
+	st, err := d.beginImage(ctx, base, platform)
+	if err == nil && len(st.base.Config.OnBuild) > 0 {
+		err = errors.Join(refuseOnBuild(st.base), st.image.Close())
+	}
+	return st, err
+}
+
+// refuseOnBuild refuses a base that has instructions for what is built on it.
+func refuseOnBuild(base model.Image) error {
+	return model.Errorf(model.CodeUnsupported, "image %s has ONBUILD instructions, which are not supported: %.200s", base.Name, model.Printable(strings.Join(base.Config.OnBuild, "; "))).
+		WithHint("write them into the Dockerfile and begin it with another image, or let docker, podman or buildah build: banger image build --builder auto")
 }
 
 // beginImage begins a stage on an image, which is pulled when it is not here

@@ -3,6 +3,8 @@ package image_test
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,6 +135,10 @@ func TestBuildDockerfileFromScratch(t *testing.T) {
 func TestBuildDockerfileFails(t *testing.T) {
 	t.Parallel()
 	b := newBuildRig(t)
+	triggers := b.base
+	triggers.ID, triggers.Name, triggers.Config.OnBuild = model.NewID(), "triggers", []string{"RUN make"}
+	b.store.rows = append(b.store.rows, triggers)
+	archived := strings.Repeat("x", 257) + "ustar" + strings.Repeat("x", 250)
 	for _, tt := range []struct {
 		text, want string
 		code       model.Code
@@ -145,10 +151,12 @@ func TestBuildDockerfileFails(t *testing.T) {
 		{"FROM base\nCOPY --from=base /none /\n", "/none is not there", model.CodeNotFound},
 		{"FROM base\nADD https://x/y /\n", "line 2: ADD of an address", model.CodeUnsupported},
 		{"FROM base\nADD t.tgz /\n", "t.tgz is an archive", model.CodeUnsupported},
+		{"FROM base\nADD in/t.tar /\n", "t.tar is an archive", model.CodeUnsupported},
+		{"FROM triggers\nCOPY x /\n", "line 1: image triggers has ONBUILD instructions, which are not supported: RUN make", model.CodeUnsupported},
 		{"FROM base\nHEALTHCHECK NONE\n", "line 2: HEALTHCHECK is not supported", model.CodeUnsupported},
 		{"FROM scratch\nCMD x\n", "without files", model.CodeInvalid},
 	} {
-		p := rpc.DockerfileBuildParams{Name: "web", Network: model.NetNone, Context: writeContext(t, map[string]string{"Dockerfile": tt.text, "x": "y", "t.tgz": "\x1f\x8b..."})}
+		p := rpc.DockerfileBuildParams{Name: "web", Network: model.NetNone, Context: writeContext(t, map[string]string{"Dockerfile": tt.text, "x": "y", "t.tgz": "\x1f\x8b...", "in/t.tar": archived})}
 		_, err := b.BuildDockerfile(t.Context(), p, model.Discard)
 		if model.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%q: %v; want %s %q", tt.text, err, tt.code, tt.want)
@@ -156,5 +164,29 @@ func TestBuildDockerfileFails(t *testing.T) {
 		if staging, _ := filepath.Glob(filepath.Dir(b.base.Dir) + "/*.staging"); len(staging) > 0 || b.fake.Running() > 0 {
 			t.Errorf("%q: %q is left", tt.text, staging)
 		}
+	}
+}
+
+// TestAddDirectory: ADD unpacks nothing of a directory, and what is compressed
+// alone is a file like others.
+func TestAddDirectory(t *testing.T) {
+	t.Parallel()
+	b := newBuildRig(t)
+	archived := strings.Repeat("x", 257) + "ustar" + strings.Repeat("x", 250)
+	var gz bytes.Buffer
+	z := gzip.NewWriter(&gz)
+	_, err := z.Write([]byte("words"))
+	if err := errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	p := rpc.DockerfileBuildParams{Name: "web", Network: model.NetNone, Context: writeContext(t, map[string]string{
+		"Dockerfile": "FROM base\nENV D=/d\nADD [\"in\", \"$D/\"]\nADD z.gz /d/\n", "in/t.tar": archived, "z.gz": gz.String(),
+	})}
+	img, err := b.BuildDockerfile(t.Context(), p, model.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if readFrom(t, img, "/d/t.tar") != archived || readFrom(t, img, "/d/z.gz") != gz.String() {
+		t.Error("what was added is not there")
 	}
 }

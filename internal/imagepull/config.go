@@ -14,6 +14,7 @@ type configDoc struct {
 	Config  struct {
 		User         string
 		ExposedPorts map[string]struct{}
+		OnBuild      []string
 		Env          []string
 		Entrypoint   []string
 		Cmd          []string
@@ -63,6 +64,7 @@ func (c *configDoc) image() model.ImageConfig {
 		User:         c.Config.User,
 		StopSignal:   c.Config.StopSignal,
 		ExposedPorts: sortedKeys(c.Config.ExposedPorts),
+		OnBuild:      c.Config.OnBuild,
 		Volumes:      sortedKeys(c.Config.Volumes),
 		Labels:       c.Config.Labels,
 	}

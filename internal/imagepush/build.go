@@ -111,7 +111,7 @@ func newConfig(c model.ImageConfig, platform string, diffID v1.Hash) v1.ConfigFi
 		History: []v1.History{{Created: epoch, CreatedBy: Creator}},
 		Config: v1.Config{
 			Entrypoint: c.Entrypoint, Cmd: c.Cmd, Env: c.Env, WorkingDir: c.WorkingDir, User: c.User,
-			StopSignal: c.StopSignal, Labels: c.Labels,
+			StopSignal: c.StopSignal, Labels: c.Labels, OnBuild: c.OnBuild,
 			ExposedPorts: set(c.ExposedPorts), Volumes: set(c.Volumes),
 		},
 	}

@@ -52,6 +52,7 @@ type ImageConfig struct {
 	ExposedPorts []string          `json:"exposed_ports,omitempty"`
 	Volumes      []string          `json:"volumes,omitempty"`
 	Labels       map[string]string `json:"labels,omitempty"`
+	OnBuild      []string          `json:"on_build,omitempty" doc:"instructions for Dockerfiles that begin with the image"`
 }
 
 // ImageSource says where an image came from and by whom it was built.
