@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"banger/internal/model"
 	"banger/internal/rpc"
 )
 
@@ -77,20 +73,4 @@ func runImageExport(ctx context.Context, a *app, opts *imageExportOptions, name 
 		return err
 	}
 	return showName(a, exportedFile{name, file, opts.format, size}, file)
-}
-
-// writeWhole makes a file of what write writes, whole or not at all, and
-// returns its size.
-func writeWhole(path string, write func(io.Writer) error) (int64, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".banger-*")
-	if err != nil {
-		return 0, model.Errorf(model.CodeNotFound, "making a file beside %s: %w", path, err)
-	}
-	defer os.Remove(f.Name()) // gone already when all went well
-	err = write(f)
-	size, seekErr := f.Seek(0, io.SeekCurrent)
-	if err = errors.Join(err, seekErr, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return 0, err
-	}
-	return size, os.Rename(f.Name(), path)
 }

@@ -2,7 +2,10 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"io"
+
+	"golang.org/x/sys/unix"
 
 	"banger/internal/model"
 	"banger/internal/rpc/protocol"
@@ -70,11 +73,34 @@ func (c *Client) stream(ctx context.Context, verb string, params any, w io.Write
 		return err
 	}
 	defer resp.Body.Close()
-	if _, err := io.Copy(w, resp.Body); err != nil {
+	out := &sink{w: w}
+	if _, err := io.Copy(out, resp.Body); err != nil {
+		if out.err != nil && ctx.Err() == nil {
+			return unwritten(verb, out.err)
+		}
 		return broken(ctx, verb, err)
 	}
 	if trailer := resp.Trailer.Get(protocol.ErrorTrailer); trailer != "" {
 		return readError(verb, []byte(trailer))
 	}
 	return nil
+}
+
+// sink remembers why it could not be written to: the daemon is not at fault.
+type sink struct {
+	w   io.Writer
+	err error
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	n, err := s.w.Write(p)
+	s.err = err
+	return n, err
+}
+
+func unwritten(verb string, err error) error {
+	if errors.Is(err, unix.ENOSPC) {
+		return model.Errorf(model.CodeNoSpace, "writing what %s answers: %w", verb, err).WithHint("make room where it is written to: `df -h` shows what is full")
+	}
+	return model.Errorf(model.CodeOf(err), "writing what %s answers: %w", verb, err)
 }
