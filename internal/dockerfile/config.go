@@ -81,20 +81,10 @@ func (s *State) Command(in Instruction) []string {
 	switch {
 	case in.Exec:
 		return slices.Clone(in.JSON)
-	case in.HasDocument:
-		return append(slices.Clone(s.Shell), in.Script())
+	case len(in.Documents) > 0:
+		return s.runScript(in)
 	}
 	return append(slices.Clone(s.Shell), in.Text)
-}
-
-// Script is what a shell is given of a RUN with a here-document: the document
-// when nothing else stands there, else the command with its document.
-func (i Instruction) Script() string {
-	m := hereDoc.FindStringSubmatch(i.Text)
-	if m[0] == i.Text {
-		return i.Document
-	}
-	return i.Text + "\n" + i.Document + m[3] + "\n"
 }
 
 // arg declares a build argument: a given value goes before the default.

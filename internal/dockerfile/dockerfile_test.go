@@ -1,6 +1,9 @@
 package dockerfile_test
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -34,6 +37,58 @@ func TestParse(t *testing.T) {
 	}
 	if cmd := f.Stages[1].Instructions[0]; !cmd.Exec || cmd.Line != 13 || !cmp.Equal(cmd.JSON, []string{"x", "y"}) {
 		t.Errorf("CMD is %+v", cmd)
+	}
+}
+
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		run  string
+		want []string // argument vector, without the shell
+	}{
+		{"RUN A=3; echo $((1<<A)) > /out", []string{"A=3; echo $((1<<A)) > /out"}},
+		{"RUN echo it\\'s > /out && cat <<EOF >>/out\nx\nEOF", []string{"echo it\\'s > /out && cat <<EOF >>/out\nx\nEOF\n"}},
+		{"RUN cat <<END-1\nx\nEND-1", []string{"cat <<END-1\nx\nEND-1\n"}},
+		{"RUN\tcat <<'E F'\n$x\nE F", []string{"cat <<'E F'\n$x\nE F\n"}},
+		{"RUN cat <<A 3<<-B>/out\n1\nA\n\t2\n\tB", []string{"cat <<A 3<<-B>/out\n1\nA\n2\nB\n"}},
+		{"RUN echo '<<A' \"<<B\" <<<C", []string{"echo '<<A' \"<<B\" <<<C"}},
+		{"RUN printf '%s' 'a\tb'", []string{"printf '%s' 'a\tb'"}},
+		{"RUN <<EOF\nset -e\n\nEOF", []string{"set -e\n\n"}},
+	} {
+		f, err := dockerfile.Parse("FROM a\n" + tt.run + "\nENV a=b")
+		if err != nil || len(f.Stages[0].Instructions) != 2 {
+			t.Errorf("%q: %+v, %v", tt.run, f, err)
+			continue
+		}
+		s := dockerfile.NewState(model.ImageConfig{})
+		if diff := cmp.Diff(append(dockerfile.DefaultShell(), tt.want...), s.Command(f.Stages[0].Instructions[0])); diff != "" {
+			t.Errorf("%q: %s", tt.run, diff)
+		}
+	}
+}
+
+// TestInterpreter: a here-document may name who reads it.
+func TestInterpreter(t *testing.T) {
+	t.Parallel()
+	f, err := dockerfile.Parse("FROM a\nRUN <<EOF\n#! /usr/bin/env  sh -e \necho \"$0\" >&2; echo \"it's\"\nEOF\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := dockerfile.NewState(model.ImageConfig{})
+	argv := s.Command(f.Stages[0].Instructions[0])
+	if diff := cmp.Diff([]string{"/usr/bin/env", "sh -e"}, argv[len(argv)-2:]); diff != "" {
+		t.Error(diff)
+	}
+	argv[len(argv)-1] = "sh"
+	out, err := exec.CommandContext(t.Context(), argv[0], argv[1:]...).Output() // in this host's shell
+	if err != nil || string(out) != "it's\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+	files, _ := filepath.Glob("/dev/shm/run.*")
+	for _, name := range files {
+		if text, _ := os.ReadFile(name); strings.Contains(string(text), `echo "it's"`) {
+			_ = os.Remove(name)
+		}
 	}
 }
 

@@ -15,16 +15,12 @@ const (
 
 // statement is an instruction as it stands: continued lines are joined.
 type statement struct {
-	line     int // of its first line, from 1
-	text     string
-	document string // the here-document after it, without its last line
-	hasDoc   bool
+	line      int // of its first line, from 1
+	text      string
+	documents []Document // that follow it
 }
 
-var (
-	directive = regexp.MustCompile(`^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$`)
-	hereDoc   = regexp.MustCompile(`<<(-?)(["']?)([a-zA-Z_][a-zA-Z0-9_]*)(["']?)`)
-)
+var directive = regexp.MustCompile(`^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$`)
 
 // scanner cuts a text into statements.
 type scanner struct {
@@ -87,7 +83,7 @@ func (s *scanner) scan() (statement, bool, error) {
 		return statement{}, false, nil
 	}
 	st := statement{line: start, text: strings.TrimSpace(strings.Join(parts, ""))}
-	return st, true, s.readDocument(&st)
+	return st, true, s.readDocuments(&st)
 }
 
 // continued tells whether a line ends in one escape character (two are one to
@@ -101,45 +97,36 @@ func (s *scanner) continued(line string) (string, bool) {
 	return trimmed[:len(trimmed)-1], true
 }
 
-// readDocument reads the here-document that a RUN, COPY or ADD begins.
-func (s *scanner) readDocument(st *statement) error {
-	name, rest, _ := strings.Cut(st.text, " ")
+// readDocuments reads the here-documents that a RUN, COPY or ADD begins.
+func (s *scanner) readDocuments(st *statement) error {
+	name, rest := firstWord(st.text)
 	if n := strings.ToUpper(name); n != "RUN" && n != "COPY" && n != "ADD" {
 		return nil
 	}
-	m := hereDoc.FindStringSubmatchIndex(rest)
-	if m == nil || insideQuotes(rest[:m[0]]) || m[0] > 0 && rest[m[0]-1] == '<' {
-		return nil
+	st.documents = documentsOf(rest)
+	for i := range st.documents {
+		if err := s.readDocument(st.line, &st.documents[i]); err != nil {
+			return err
+		}
 	}
-	dash, end := m[3] > m[2], rest[m[6]:m[7]]
-	var doc strings.Builder
+	return nil
+}
+
+func (s *scanner) readDocument(at int, d *Document) error {
+	var text strings.Builder
 	for s.next < len(s.lines) {
 		line := s.lines[s.next]
 		s.next++
-		if dash {
+		if d.dash {
 			line = strings.TrimLeft(line, "\t")
 		}
-		if line == end {
-			st.document, st.hasDoc = doc.String(), true
+		if line == d.Name {
+			d.Text = text.String()
 			return nil
 		}
-		doc.WriteString(line + "\n")
+		text.WriteString(line + "\n")
 	}
-	return fail(st.line, "the here-document %s has no end", end)
-}
-
-// insideQuotes tells whether a quotation is open at the end of text.
-func insideQuotes(text string) bool {
-	var quote rune
-	for _, c := range text {
-		switch {
-		case quote == 0 && (c == '"' || c == '\''):
-			quote = c
-		case c == quote:
-			quote = 0
-		}
-	}
-	return quote != 0
+	return fail(at, "the here-document %s has no end", model.Printable(d.Name))
 }
 
 // fail is an error of a line.

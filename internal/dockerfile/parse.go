@@ -17,9 +17,8 @@ type Instruction struct {
 	Text  string   // after the flags
 	JSON  []string // of the form with brackets
 	Exec  bool     // it has the form with brackets
-	// Document is the here-document of a RUN: its script.
-	Document    string
-	HasDocument bool
+	// Documents are the here-documents of a RUN.
+	Documents []Document
 }
 
 // Flag is --Name=Value of an instruction.
@@ -149,7 +148,7 @@ func firstWord(text string) (word, rest string) {
 
 func parseInstruction(st statement) (Instruction, error) {
 	name, rest := firstWord(st.text)
-	in := Instruction{Name: strings.ToUpper(name), Line: st.line, Document: st.document, HasDocument: st.hasDoc}
+	in := Instruction{Name: strings.ToUpper(name), Line: st.line, Documents: st.documents}
 	flags, known := supported[in.Name]
 	if !known {
 		return in, unknown(in)
@@ -170,7 +169,7 @@ func parseInstruction(st statement) (Instruction, error) {
 	if in.Text == "" {
 		return in, fail(in.Line, "%s has nothing after it", in.Name)
 	}
-	if in.HasDocument && in.Name != "RUN" {
+	if len(in.Documents) > 0 && in.Name != "RUN" {
 		return in, model.Errorf(model.CodeUnsupported, "Dockerfile line %d: %s with a here-document is not supported", in.Line, in.Name).WithHint(otherBuilder)
 	}
 	in.readJSON()

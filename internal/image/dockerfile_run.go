@@ -21,7 +21,7 @@ import (
 // run runs a RUN in a VM of the stage's filesystem. What differs then is the
 // layer.
 func (st *dockerStage) run(ctx context.Context, in dockerfile.Instruction) error {
-	step := dockerfile.Step{Text: in.String() + "\n" + in.Document, Network: string(st.build.params.Network), State: &st.state}
+	step := dockerfile.Step{Text: in.String() + "\n" + in.Script(), Network: string(st.build.params.Network), State: &st.state}
 	return st.cachedStep(ctx, step, func(ctx context.Context) (*imagepush.Image, string, error) {
 		from, err := st.openTree(ctx)
 		if err != nil {

@@ -174,8 +174,11 @@ func (t *Tester) bootError(ctx context.Context, spec vmm.Spec, err error) error 
 		return ctx.Err()
 	}
 	said, _, _ := console.Tail(spec.Console, consoleLines) // without it the error says less
-	return model.Errorf(model.CodeBoot, "the guest has not come up within %s: %w; the end of its console:\n%s",
-		t.cfg.BootTimeout, err, printableLines(said))
+	what := "the guest has ended before it was up"
+	if errors.Is(err, context.DeadlineExceeded) {
+		what = fmt.Sprintf("the guest has not come up within %s", t.cfg.BootTimeout)
+	}
+	return model.Errorf(model.CodeBoot, "%s: %w; the end of its console:\n%s", what, err, printableLines(said))
 }
 
 // printableLines makes what a guest wrote fit to be shown.

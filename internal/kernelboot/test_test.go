@@ -61,9 +61,9 @@ func TestKernelsThatDoNotComeUp(t *testing.T) {
 		code   model.Code
 		says   string
 	}{
-		"it never answers":         {vmmtest.Faults{Silent: true}, model.CodeBoot, "1s"},
-		"it ends at once":          {vmmtest.Faults{Die: vmmtest.DieAtStart}, model.CodeBoot, "not come up"},
-		"it ends when it is asked": {vmmtest.Faults{Die: vmmtest.DieAtDial}, model.CodeBoot, "not come up"},
+		"it never answers":         {vmmtest.Faults{Silent: true}, model.CodeBoot, "not come up within 1s"},
+		"it ends at once":          {vmmtest.Faults{Die: vmmtest.DieAtStart}, model.CodeBoot, "has ended before it was up"},
+		"it ends when it is asked": {vmmtest.Faults{Die: vmmtest.DieAtDial}, model.CodeBoot, "has ended before it was up"},
 		"there is no machine":      {vmmtest.Faults{Start: model.Errorf(model.CodeUnsupported, "no QEMU")}, model.CodeUnsupported, "no QEMU"},
 		"it has no probe":          {vmmtest.Faults{}, model.CodeBoot, "127"},
 	} {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"banger/internal/model"
 )
 
@@ -60,14 +62,17 @@ func globQuote(dir string) string {
 }
 
 func readCatalog(file string) (Catalog, error) {
-	f, err := os.Open(file)
-	if errors.Is(err, fs.ErrNotExist) { // it has just gone
+	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NONBLOCK, 0) // of a pipe too
+	if errors.Is(err, fs.ErrNotExist) {                         // it has just gone
 		return Catalog{}, nil
 	}
 	if err != nil {
 		return Catalog{}, fmt.Errorf("reading the kernel catalog: %w", err)
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return Catalog{}, errors.Join(model.Errorf(model.CodeInvalid, "reading the kernel catalog: %s is no regular file", file), err)
+	}
 	data, err := io.ReadAll(io.LimitReader(f, maxCatalogBytes+1))
 	switch {
 	case err != nil:

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"banger/internal/kernelcat"
 	"banger/internal/model"
 )
@@ -87,6 +89,17 @@ func TestLoadCatalogRefuses(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestCatalogPipe: a catalog that is no file is refused, not waited for.
+func TestCatalogPipe(t *testing.T) {
+	t.Parallel()
+	dir := writeCatalog(t, nil)
+	if err := unix.Mkfifo(filepath.Join(dir, "pipe.json"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := kernelcat.LoadCatalog(dir)
+	wantCode(t, "a pipe", err, model.CodeInvalid)
 }
 
 // TestBadCatalogStopsOnlyWhatNeedsIt: kernels on this host still boot.

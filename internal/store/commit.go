@@ -165,13 +165,11 @@ func (w *write) call(ctx context.Context, tx *sql.Tx) (err error) {
 }
 
 // exec is commit for one statement.
-func (c *committer) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	var result sql.Result
-	err := c.commit(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
-		result, err = tx.ExecContext(ctx, query, args...)
+func (c *committer) exec(ctx context.Context, query string, args ...any) error {
+	return c.commit(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, query, args...)
 		return err
 	})
-	return result, err
 }
 
 // remove is change for one statement, which deletes. Then there may be room for

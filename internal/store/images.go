@@ -19,7 +19,7 @@ func (s *Store) InsertImage(ctx context.Context, img model.Image) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.commits.exec(ctx, "INSERT INTO images (id, name, body) VALUES (?, ?, ?)", img.ID, img.Name, body)
+	err = s.commits.exec(ctx, "INSERT INTO images (id, name, body) VALUES (?, ?, ?)", img.ID, img.Name, body)
 	if violates(err, sqlite3.SQLITE_CONSTRAINT_UNIQUE) {
 		return imageTable().taken(img.Name)
 	}

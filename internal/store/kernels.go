@@ -17,7 +17,7 @@ func (s *Store) InsertKernel(ctx context.Context, k model.Kernel) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.commits.exec(ctx, "INSERT INTO kernels (name, body) VALUES (?, ?)", k.Name, body)
+	err = s.commits.exec(ctx, "INSERT INTO kernels (name, body) VALUES (?, ?)", k.Name, body)
 	if violates(err, sqlite3.SQLITE_CONSTRAINT_UNIQUE) {
 		return kernelTable().taken(k.Name)
 	}

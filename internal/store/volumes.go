@@ -21,7 +21,7 @@ func (s *Store) InsertVolume(ctx context.Context, v model.Volume) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.commits.exec(ctx, "INSERT INTO volumes (id, name, body) VALUES (?, ?, ?)", v.ID, v.Name, body)
+	err = s.commits.exec(ctx, "INSERT INTO volumes (id, name, body) VALUES (?, ?, ?)", v.ID, v.Name, body)
 	if violates(err, sqlite3.SQLITE_CONSTRAINT_UNIQUE) {
 		return volumeTable().taken(v.Name)
 	}
