@@ -5,6 +5,9 @@ SHELL       := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
+# Tests call e2fsprogs, which is not in the PATH of Debian's ordinary users.
+export PATH := $(PATH):/usr/sbin:/sbin
+
 PREFIX  ?= /usr/local
 DESTDIR ?=
 

@@ -14,7 +14,7 @@ set -euo pipefail
 readonly go_needed=1.26
 readonly run_packages=(qemu-system-x86 mmdebstrap uidmap debian-archive-keyring ca-certificates)
 readonly test_packages=("${run_packages[@]}" qemu-utils e2fsprogs umoci skopeo docker-registry podman attr libcap2-bin
-	busybox-static iproute2 make gcc flex bison bc rpm)
+	busybox-static iproute2 xz-utils make gcc libc6-dev flex bison bc rpm)
 readonly kernel_packages=(build-essential flex bison bc libelf-dev libssl-dev)
 readonly race_packages=(gcc libc6-dev)
 readonly lint_packages=(shellcheck)

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"banger/internal/model"
+	"banger/internal/run"
 )
 
 func (s *Service) driver(ctx context.Context) model.Check {
@@ -40,8 +40,9 @@ func programs() []model.Check {
 	for _, p := range []struct{ name, does, pkg string }{
 		{"apt-get", "pulls kernels from distributions' packages", "apt"},
 		{"mmdebstrap", "makes images from distributions' packages", "mmdebstrap"},
+		{"e2fsck", "checks root filesystems that are registered and verified", "e2fsprogs"},
 	} {
-		if path, err := exec.LookPath(p.name); err == nil {
+		if path, err := run.LookPath(p.name); err == nil {
 			found = append(found, ok(p.name, path))
 		} else {
 			found = append(found, warn(p.name, "it is not here; it "+p.does, "apt install "+p.pkg))

@@ -3,8 +3,6 @@ package run
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os/exec"
 	"strings"
 )
 
@@ -49,14 +47,4 @@ func quoteWord(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-// lookPath is exec.LookPath, but a path that does not exist is
-// exec.ErrNotFound too.
-func lookPath(name string) (string, error) {
-	path, err := exec.LookPath(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", &exec.Error{Name: name, Err: exec.ErrNotFound}
-	}
-	return path, err
 }

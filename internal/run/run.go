@@ -26,7 +26,7 @@ const defaultGrace = 2 * time.Second
 
 // Cmd is an external command.
 type Cmd struct {
-	Name string   // looked up in PATH unless it holds a slash
+	Name string   // looked up by LookPath
 	Args []string // without the name
 	Dir  string   // working directory; "": the caller's
 
@@ -114,7 +114,7 @@ type process struct {
 
 func start(ctx context.Context, c Cmd, stdout io.Writer) (*process, error) {
 	p := &process{argv: append([]string{c.Name}, c.Args...), stderr: &tailBuffer{max: maxStderr}}
-	path, err := lookPath(c.Name)
+	path, err := LookPath(c.Name)
 	if err != nil {
 		return nil, &Error{Argv: p.argv, ExitCode: -1, Err: err}
 	}
