@@ -31,7 +31,7 @@ func (d *fakeDaemon) BuildDockerfile(_ context.Context, p rpc.DockerfileBuildPar
 	report(model.Progress{Note: "==> FROM " + p.Target})
 	return d.addImage(model.Image{
 		ID: "00000000000000f5", Name: p.Name, Managed: true, CreatedAt: epoch, Dir: "/s/images/f5",
-		Source: model.ImageSource{Kind: "build", Build: &model.BuildRecord{Builder: p.Builder, Dockerfile: p.Dockerfile, Network: p.Network}},
+		Source: model.ImageSource{Kind: "build", Build: &model.BuildRecord{Builder: p.Builder, Dockerfile: p.Dockerfile, Script: p.Text, Network: p.Network}},
 	})
 }
 

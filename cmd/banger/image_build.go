@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io"
-	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -123,7 +120,7 @@ func (opts *imageBuildOptions) params(a *app, name string) (p rpc.ImageBuildPara
 	}
 	if opts.script != "" {
 		p.ScriptName = scriptName(opts.script)
-		if p.Script, err = a.readScript(path, opts.script); err != nil {
+		if p.Script, err = a.readText(path, "script", opts.script); err != nil {
 			return p, err
 		}
 	}
@@ -138,43 +135,13 @@ func (opts *imageBuildOptions) readHooks(a *app, path string) ([]rpc.ImageBuildH
 		if !found || file == "" {
 			return nil, usageError(path, "--hook %q: WHEN=FILE is wanted", h)
 		}
-		script, err := a.readScript(path, file)
+		script, err := a.readText(path, "script", file)
 		if err != nil {
 			return nil, err
 		}
 		hooks = append(hooks, rpc.ImageBuildHook{When: when, Name: scriptName(file), Script: script})
 	}
 	return hooks, nil
-}
-
-// maxBuildScript bounds a script in bytes, as the daemon does.
-const maxBuildScript = 256 << 10
-
-// readScript reads a script, which may not be empty, from a file or from
-// standard input.
-func (a *app) readScript(path, name string) (string, error) {
-	read := a.readSmallFile
-	if name == "-" {
-		if isTerminal(a.stdin) {
-			return "", usageError(path, "standard input is a terminal: a script is wanted")
-		}
-		read = func(string) (string, error) {
-			text, err := io.ReadAll(io.LimitReader(a.stdin, maxBuildScript+1))
-			return string(text), err
-		}
-	}
-	text, err := read(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "", model.Errorf(model.CodeNotFound, "reading script %s: %w", name, err)
-	case err != nil:
-		return "", model.Errorf(model.CodeInvalid, "reading script %s: %w", name, err)
-	case text == "":
-		return "", model.Errorf(model.CodeInvalid, "script %s is empty", name)
-	case len(text) > maxBuildScript:
-		return "", model.Errorf(model.CodeLimit, "script %s has more than %s", name, formatSize(maxBuildScript))
-	}
-	return text, nil
 }
 
 // scriptName is what a script is called in errors and in the image's record.

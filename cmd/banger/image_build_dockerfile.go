@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"path/filepath"
-	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -20,7 +19,7 @@ type dockerfileOptions struct {
 
 func (o *dockerfileOptions) add(flags *pflag.FlagSet) {
 	flags.StringVarP(&o.tag, "tag", "t", "", "build DIR's Dockerfile as the image `NAME`")
-	flags.StringVarP(&o.file, "file", "f", "", "`FILE` in place of DIR/Dockerfile; below DIR")
+	flags.StringVarP(&o.file, "file", "f", "", "`FILE` in place of DIR/Dockerfile; - is standard input")
 	enumFlag(flags, &o.builder, "builder", "what builds a Dockerfile; default: banger, in VMs of its own", builders()...)
 	flags.StringVar(&o.target, "target", "", "`STAGE` of the Dockerfile to stop at")
 	flags.StringArrayVar(&o.buildArgs, "build-arg", nil, "set ARG `KEY=VALUE`; KEY alone takes the value from here")
@@ -57,28 +56,31 @@ func (opts *imageBuildOptions) dockerfileParams(a *app, dir string) (p rpc.Docke
 	p = rpc.DockerfileBuildParams{
 		Name: d.tag, Builder: d.builder, Target: d.target, NoCache: d.noCache, KernelRef: opts.kernel, Network: opts.network, CPUs: opts.cpus, MemoryMiB: int(opts.memory / mib),
 	}
-	if p.Context, err = filepath.Abs(dir); err != nil {
+	if p.Context, err = a.abs(dir); err != nil {
 		return p, err
 	}
-	if p.Dockerfile, err = belowContext(p.Context, d.file); err != nil {
+	if p.Dockerfile, p.Text, err = a.dockerfile(p.Context, d.file); err != nil {
 		return p, err
 	}
 	p.BuildArgs, err = a.readEnv(nil, d.buildArgs)
 	return p, err
 }
 
-// belowContext makes the path of a Dockerfile one that begins at the context.
-func belowContext(dir, file string) (string, error) {
+// dockerfile returns where a Dockerfile lies below the context dir; of one that
+// lies elsewhere its text, and what it is called.
+func (a *app) dockerfile(dir, file string) (path, text string, err error) {
 	if file == "" {
-		return "", nil
+		return "", "", nil
 	}
-	abs, err := filepath.Abs(file)
-	if err != nil {
-		return "", err
+	if file != "-" {
+		abs, err := a.abs(file)
+		if err != nil {
+			return "", "", err
+		}
+		if rel, err := filepath.Rel(dir, abs); err == nil && filepath.IsLocal(rel) {
+			return rel, "", nil
+		}
 	}
-	rel, err := filepath.Rel(dir, abs)
-	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
-		return "", usageError("banger image build", "--file %s is not below %s", file, dir)
-	}
-	return rel, nil
+	text, err = a.readText("banger image build", "Dockerfile", file)
+	return file, text, err
 }

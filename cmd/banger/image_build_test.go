@@ -19,7 +19,7 @@ func builds(t *testing.T, stdin string, args ...string) (code int, stdout, stder
 	var out, talk bytes.Buffer
 	dir := t.TempDir()
 	for _, name := range []string{"hook.sh", "empty.sh", "large.sh"} {
-		text := map[string]string{"hook.sh": "true\n", "large.sh": strings.Repeat("#", maxBuildScript+1)}[name]
+		text := map[string]string{"hook.sh": "true\n", "large.sh": strings.Repeat("#", maxBuildText+1)}[name]
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -85,6 +85,38 @@ func TestImageBuildBuilder(t *testing.T) {
 	for _, args := range []string{"-t web --builder sh .", "--builder podman .", "web --from debian --builder podman"} {
 		if code, _, stderr := builds(t, "", strings.Fields(args)...); code != exitUsage {
 			t.Errorf("%s: exit code %d, %q", args, code, stderr)
+		}
+	}
+}
+
+func TestImageBuildDockerfileElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ file, path, text string }{
+		{"ctx/docker/Dockerfile", "docker/Dockerfile", ""},
+		{"ctx/../ctx/..data", "..data", ""},
+		{"hook.sh", "hook.sh", "true\n"},
+		{"-", "-", "FROM base\n"},
+	} {
+		code, stdout, stderr := builds(t, "FROM base\n", "--json", "-t", "web", "-f", c.file, "ctx")
+		var got model.Image
+		if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != exitOK {
+			t.Errorf("%s: exit code %d, %q, %q, %v", c.file, code, stdout, stderr, err)
+			continue
+		}
+		if b := got.Source.Build; b.Dockerfile != c.path || b.Script != c.text {
+			t.Errorf("%s: path %q, text %q", c.file, b.Dockerfile, b.Script)
+		}
+	}
+	for _, c := range []struct {
+		file, stdin, says string
+		code              int
+	}{
+		{"none.sh", "", "reading Dockerfile none.sh", exitNotFound},
+		{"empty.sh", "", "Dockerfile empty.sh is empty", exitUsage},
+		{"-", "FROM \xff\n", "is not UTF-8 text", exitUsage},
+	} {
+		if code, _, stderr := builds(t, c.stdin, "-t", "web", "-f", c.file, "ctx"); code != c.code || !strings.Contains(stderr, c.says) {
+			t.Errorf("%s: exit code %d, %q", c.file, code, stderr)
 		}
 	}
 }

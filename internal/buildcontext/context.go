@@ -40,8 +40,8 @@ type Context struct {
 }
 
 // Open lists a directory, without what its .dockerignore names. dockerfile is
-// the Dockerfile's path below it: an ignore file may have its name. The
-// Context is to be closed.
+// the Dockerfile's path below it, or "" for one that lies elsewhere: an ignore
+// file may have its name. The Context is to be closed.
 func Open(ctx context.Context, dir, dockerfile string) (*Context, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -63,7 +63,11 @@ func (c *Context) Close() error { return c.root.Close() }
 
 // ignored reads the ignore file.
 func (c *Context) ignored(dockerfile string) (*patternmatcher.PatternMatcher, error) {
-	for _, name := range []string{dockerfile + ".dockerignore", ".dockerignore"} {
+	names := []string{".dockerignore"}
+	if dockerfile != "" {
+		names = []string{dockerfile + ".dockerignore", ".dockerignore"}
+	}
+	for _, name := range names {
 		text, err := readSmall(c.root, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -118,9 +118,20 @@ func planDockerfile(p rpc.DockerfileBuildParams) (*dockerBuild, error) {
 		}
 		d.given[key] = value
 	}
-	text, err := buildcontext.ReadDockerfile(p.Context, p.Dockerfile)
-	d.text = text
+	if d.text = p.Text; d.text != "" {
+		return d, nil
+	}
+	var err error
+	d.text, err = buildcontext.ReadDockerfile(p.Context, p.Dockerfile)
 	return d, err
+}
+
+// path is where the Dockerfile lies below the context, "" when it came as text.
+func (d *dockerBuild) path() string {
+	if d.params.Text != "" {
+		return ""
+	}
+	return d.params.Dockerfile
 }
 
 // parse reads the Dockerfile, for banger's own builder.
@@ -175,7 +186,7 @@ func (d *dockerBuild) run(ctx context.Context) (_ model.Image, err error) {
 // runOwn builds in VMs of banger's own.
 func (d *dockerBuild) runOwn(ctx context.Context) (_ model.Image, err error) {
 	d.op.Stage("context")
-	if d.context, err = buildcontext.Open(ctx, d.params.Context, d.params.Dockerfile); err != nil {
+	if d.context, err = buildcontext.Open(ctx, d.params.Context, d.path()); err != nil {
 		return model.Image{}, err
 	}
 	defer d.context.Close()

@@ -104,8 +104,12 @@ func (d *dockerBuild) buildByEngine(ctx context.Context) (id string, err error) 
 	}
 	defer func() { err = errors.Join(err, d.log.Close()) }()
 	d.log.begin(d.builtBy())
+	file, err := d.fileForEngine()
+	if err != nil {
+		return "", err
+	}
 	b := builder.Build{
-		Context: d.params.Context, Dockerfile: filepath.Join(d.params.Context, d.params.Dockerfile), Target: d.params.Target,
+		Context: d.params.Context, Dockerfile: file, Target: d.params.Target,
 		Args: d.params.BuildArgs, NoCache: d.params.NoCache, Network: d.params.Network, Tag: "localhost/banger/" + d.params.Name,
 	}
 	id, err = d.engine.Build(ctx, b, d.work(), d.log)
@@ -116,6 +120,16 @@ func (d *dockerBuild) buildByEngine(ctx context.Context) (id string, err error) 
 		return "", model.Errorf(model.CodeFailed, "%w%s", err, d.log.lastWords())
 	}
 	return id, err
+}
+
+// fileForEngine returns the path of the Dockerfile, which is written when it
+// came as text.
+func (d *dockerBuild) fileForEngine() (string, error) {
+	if d.params.Text == "" {
+		return filepath.Join(d.params.Context, d.params.Dockerfile), nil
+	}
+	path := filepath.Join(d.work(), "Dockerfile")
+	return path, os.WriteFile(path, []byte(d.params.Text), 0o600)
 }
 
 // takeIn reads an image of the engine, whose archive is trusted no more than

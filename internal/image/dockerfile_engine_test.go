@@ -64,7 +64,7 @@ case $1 in
 info) echo 9.8.7; exit ;;
 save) cat '%s'; exit ;;
 esac
-for a; do case $a in --iidfile=*) file=${a#--iidfile=};; --target=bad) echo 'no stage \033[2J'; exit 3;; esac; done
+for a; do case $a in --iidfile=*) file=${a#--iidfile=};; --file=*) sed -n 's/^FROM text/text: &/p' "${a#--file=}";; --target=bad) echo 'no stage \033[2J'; exit 3;; esac; done
 echo "args: $*"
 echo 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef >"$file"
 `
@@ -97,10 +97,26 @@ func (e *engineRig) save(t *testing.T, archive []byte) {
 
 func (e *engineRig) build(t *testing.T, p rpc.DockerfileBuildParams, report model.Report) (model.Image, error) {
 	t.Helper()
-	p.Name = "web"
+	if p.Name = "web"; p.Text != "" {
+		p.Context = t.TempDir()
+		return e.BuildDockerfile(t.Context(), p, report)
+	}
 	// What banger itself refuses is the engine's to read.
 	p.Context = writeContext(t, map[string]string{"Dockerfile": "FROM x\nHEALTHCHECK NONE\n"})
 	return e.BuildDockerfile(t.Context(), p, report)
+}
+
+// TestTextByEngine: the engine is given a file with the text.
+func TestTextByEngine(t *testing.T) {
+	t.Parallel()
+	e := newEngineRig(t, savedImage(t, "1"))
+	if _, err := e.build(t, rpc.DockerfileBuildParams{Builder: "podman", Dockerfile: "-", Text: "FROM text\n"}, model.Discard); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	if err := e.ImageLog(t.Context(), rpc.NameParams{Name: "web"}, &log); err != nil || !strings.Contains(log.String(), "text: FROM text") {
+		t.Errorf("the log is %q, %v", log.String(), err)
+	}
 }
 
 func TestBuildByEngine(t *testing.T) {

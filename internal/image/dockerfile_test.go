@@ -132,6 +132,27 @@ func TestBuildDockerfileFromScratch(t *testing.T) {
 	}
 }
 
+// TestBuildDockerfileOfText: the Dockerfile lies nowhere, and what has its name
+// in the context is a file like any other.
+func TestBuildDockerfileOfText(t *testing.T) {
+	t.Parallel()
+	b := newBuildRig(t)
+	p := rpc.DockerfileBuildParams{
+		Name: "tiny", Network: model.NetNone, Dockerfile: "../else/Dockerfile", Text: "FROM scratch\nCOPY . /d/\n",
+		Context: writeContext(t, map[string]string{"Dockerfile": "FROM nowhere\n", "x": "program", "y": "left out", ".dockerignore": "y\n"}),
+	}
+	img, err := b.BuildDockerfile(t.Context(), p, model.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x, d := readFrom(t, img, "/d/x"), readFrom(t, img, "/d/Dockerfile"); x != "program" || d != "FROM nowhere\n" {
+		t.Errorf("/d/x is %q, /d/Dockerfile %q", x, d)
+	}
+	if y := readFrom(t, img, "/d/y"); !strings.HasPrefix(y, "(") || img.Source.Build.Dockerfile != p.Dockerfile {
+		t.Errorf("/d/y is %q, record %+v", y, img.Source.Build)
+	}
+}
+
 func TestBuildDockerfileFails(t *testing.T) {
 	t.Parallel()
 	b := newBuildRig(t)

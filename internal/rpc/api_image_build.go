@@ -50,7 +50,8 @@ type ImageBuildHook struct {
 type DockerfileBuildParams struct {
 	Name       string            `json:"name" maxLength:"63"`
 	Context    string            `json:"context" maxLength:"4096" doc:"absolute path of the directory that is copied from"`
-	Dockerfile string            `json:"dockerfile,omitempty" maxLength:"4096" doc:"path below the context; default: Dockerfile"`
+	Dockerfile string            `json:"dockerfile,omitempty" maxLength:"4096" doc:"path below the context; default: Dockerfile; with text, what it is called"`
+	Text       string            `json:"text,omitempty" maxLength:"262144" doc:"the Dockerfile itself, which then lies nowhere"`
 	Builder    string            `json:"builder,omitempty" enum:"auto,banger,buildah,podman,docker" doc:"what builds: VMs of banger's own, or an engine of the daemon's host; default: banger"`
 	Target     string            `json:"target,omitempty" maxLength:"256" doc:"stage to stop at; default: the last"`
 	BuildArgs  []string          `json:"build_args,omitempty" maxItems:"1024" doc:"KEY=VALUE for ARG"`
