@@ -79,7 +79,11 @@ func buildModulesDisk(ctx context.Context, from, file string) error {
 		return err
 	}
 	d := &modulesDisk{stream: w.NewStream(), root: newDir()}
-	if err := errors.Join(d.fill(ctx, tree), d.stream.Close()); err != nil {
+	err = d.fill(ctx, tree)
+	if closed := d.stream.Close(); err == nil { // else it says the same again
+		err = closed
+	}
+	if err != nil {
 		return err
 	}
 	if _, err := w.Finish(ctx, d.root, ext4.FinishOptions{}); err != nil {

@@ -39,8 +39,12 @@ func (c *Client) options(ctx context.Context) []remote.Option {
 // registry must be named.
 func ParseReference(ref string) (name.Reference, error) {
 	registry, rest, _ := strings.Cut(ref, "/")
+	if strings.Trim(registry, ".~") == "" {
+		return nil, model.Errorf(model.CodeInvalid, "kernel reference %.256q: it is a path, and REGISTRY/NAME:TAG is needed", ref).
+			WithHint("banger kernel import --help tells how files of this host become a kernel")
+	}
 	if rest == "" || !strings.ContainsAny(registry, ".:") && registry != "localhost" {
-		return nil, model.Errorf(model.CodeInvalid, "kernel reference %q: REGISTRY/NAME:TAG is needed", ref)
+		return nil, model.Errorf(model.CodeInvalid, "kernel reference %.256q: REGISTRY/NAME:TAG is needed", ref)
 	}
 	parsed, err := name.ParseReference(ref)
 	if err != nil {

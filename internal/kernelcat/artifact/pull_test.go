@@ -101,3 +101,23 @@ func TestPullOfAnImage(t *testing.T) {
 		t.Errorf("got %v, hint %q", err, model.HintOf(err))
 	}
 }
+
+func TestParseReference(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{"localhost/k", "127.0.0.1:5000/a/k:1", "registry.example/k@sha256:" + strings.Repeat("a", 64)} {
+		if _, err := artifact.ParseReference(good); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	for _, path := range []string{"../k", "./k", "/boot/vmlinuz", "~/k", ".../k"} {
+		_, err := artifact.ParseReference(path)
+		if model.CodeOf(err) != model.CodeInvalid || !strings.Contains(model.HintOf(err), "kernel import") {
+			t.Errorf("%s: %v, hint %q", path, err, model.HintOf(err))
+		}
+	}
+	for _, bad := range []string{"", "k", "library/k", "registry.example/", "registry.example/K", "registry.example/k:"} {
+		if _, err := artifact.ParseReference(bad); model.CodeOf(err) != model.CodeInvalid {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
