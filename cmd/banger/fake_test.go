@@ -284,6 +284,9 @@ func (d *fakeDaemon) LogsVM(ctx context.Context, p rpc.VMLogsParams, w io.Writer
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	lines := strings.SplitAfter(d.console[p.Name], "\n")
+	if p.Tail < 0 {
+		lines = nil
+	}
 	if p.Tail > 0 && len(lines) > p.Tail+1 {
 		lines = lines[len(lines)-p.Tail-1:]
 	}

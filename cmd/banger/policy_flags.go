@@ -47,7 +47,10 @@ func (v *secondsValue) Set(s string) error {
 	if err != nil && s != "0" {
 		return fmt.Errorf("%q is no time: 90s, 30m or 8h is wanted", s)
 	}
-	if d < 0 || d%time.Second != 0 {
+	if d < 0 {
+		return fmt.Errorf("%q: a time is not below zero", s)
+	}
+	if d%time.Second != 0 {
 		return fmt.Errorf("%q: whole seconds are wanted", s)
 	}
 	*v = secondsValue(d / time.Second)

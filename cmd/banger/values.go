@@ -46,7 +46,7 @@ func (v countValue) Set(s string) error {
 func (v countValue) Type() string { return v.unit }
 
 func (v countValue) String() string {
-	if v.n == nil || *v.n == 0 {
+	if v.n == nil || *v.n <= 0 {
 		return ""
 	}
 	return strconv.Itoa(*v.n)

@@ -13,10 +13,13 @@ import (
 // logsOptions are the flags of logs.
 type logsOptions struct {
 	follow bool
-	tail   int
+	tail   int // allLines: all
 	daemon bool
 	since  string
 }
+
+// allLines: no --tail.
+const allLines = -1
 
 // vmLog is the answer of 'banger logs --json'.
 type vmLog struct {
@@ -26,7 +29,7 @@ type vmLog struct {
 }
 
 func newVMLogsCommand(a *app) *cobra.Command {
-	opts := &logsOptions{}
+	opts := &logsOptions{tail: allLines}
 	cmd := &cobra.Command{
 		Use:   "logs [flags] VM",
 		Short: "print the console of a VM",
@@ -40,7 +43,7 @@ func newVMLogsCommand(a *app) *cobra.Command {
 		}),
 	}
 	cmd.Flags().BoolVarP(&opts.follow, "follow", "f", false, "go on until the VM stops")
-	cmd.Flags().VarP(countValue{&opts.tail, 1, 1_000_000, "lines"}, "tail", "n", "print the last lines only")
+	cmd.Flags().VarP(countValue{&opts.tail, 0, 1_000_000, "lines"}, "tail", "n", "print the last lines only; with --follow and 0 what is new")
 	cmd.Flags().BoolVar(&opts.daemon, "daemon", false, "print what happened to the VM, with times, in place of its console")
 	cmd.Flags().StringVar(&opts.since, "since", "", "with --daemon: begin that `TIME` ago (90s, 24h) or at that time")
 	return cmd
@@ -61,6 +64,12 @@ func runVMLogs(ctx context.Context, a *app, opts *logsOptions, args []string) er
 		return err
 	}
 	p := rpc.VMLogsParams{Name: args[0], Follow: opts.follow, Tail: opts.tail}
+	switch opts.tail {
+	case allLines:
+		p.Tail = 0
+	case 0:
+		p.Tail = -1
+	}
 	if a.flags.json {
 		return printLog(ctx, a, api, p)
 	}
@@ -85,11 +94,13 @@ func runVMHistory(ctx context.Context, a *app, opts *logsOptions, name string) e
 	if err != nil {
 		return err
 	}
-	p := rpc.EventsParams{Filters: []string{"noun=" + model.EventVM, "id=" + vm.ID}, Tail: opts.tail, Follow: opts.follow}
+	p := rpc.EventsParams{Filters: []string{"noun=" + model.EventVM, "id=" + vm.ID}, Tail: max(opts.tail, 0), Follow: opts.follow}
 	switch {
 	case opts.since != "":
 		p.Since, err = model.ParseSince(opts.since, a.now())
-	case opts.follow && opts.tail == 0:
+	case opts.tail == 0 && !opts.follow:
+		return nil
+	case opts.follow && opts.tail == allLines:
 		p.Since = vm.CreatedAt
 	}
 	if err != nil {

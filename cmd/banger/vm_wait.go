@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -60,7 +61,17 @@ func runVMWait(ctx context.Context, a *app, opts *waitOptions, args []string) er
 	}
 	// All at once: one that is waited for late could come and go unseen.
 	vms, err := workOn(ctx, a, api, silentProgress{}, names, max(1, len(names)), func(ctx context.Context, api rpc.API, name string) (model.VM, error) {
-		return api.WaitVM(ctx, rpc.VMWaitParams{Name: name, For: opts.what})
+		vm, err := api.WaitVM(ctx, rpc.VMWaitParams{Name: name, For: opts.what})
+		return vm, opts.late(ctx, name, err)
 	})
 	return showNames(a, vms, vmName, err)
+}
+
+// late says what was waited for in vain when the time of the wait is over.
+func (opts *waitOptions) late(ctx context.Context, name string, err error) error {
+	if err == nil || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return err
+	}
+	return model.Errorf(model.CodeTimeout, "waiting for VM %s (--for %s): the %s are over", name, opts.what, time.Duration(opts.timeout)*time.Second).
+		WithHint("banger show %s", name)
 }

@@ -81,7 +81,7 @@ type VMDeleteParams struct {
 type VMLogsParams struct {
 	Name   string `json:"name" maxLength:"256"`
 	Follow bool   `json:"follow,omitempty"`
-	Tail   int    `json:"tail,omitempty" minimum:"0" doc:"last lines only; 0: all that is kept"`
+	Tail   int    `json:"tail,omitempty" minimum:"-1" doc:"last lines only; 0: all that is kept; -1: none, which is for follow"`
 }
 
 // VMExecParams is a process to run in a VM.

@@ -325,7 +325,7 @@ func TestLogs(t *testing.T) {
 	if err := os.WriteFile(console, []byte("one\ntwo\nthree\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for tail, want := range map[int]string{0: "one\ntwo\nthree\n", 2: "two\nthree\n"} {
+	for tail, want := range map[int]string{0: "one\ntwo\nthree\n", 2: "two\nthree\n", -1: ""} {
 		var out bytes.Buffer
 		if err := r.LogsVM(t.Context(), rpc.VMLogsParams{Name: "web", Tail: tail}, &out); err != nil || out.String() != want {
 			t.Errorf("tail %d: %q, %v", tail, out.String(), err)

@@ -32,8 +32,8 @@ func (s *Service) LogsVM(ctx context.Context, p rpc.VMLogsParams, w io.Writer) e
 	return follow(ctx, l, consolePath(vm), next, w)
 }
 
-// printConsole writes the last lines of a console, all for zero, and returns
-// the offset behind them.
+// printConsole writes the last lines of a console, all for zero and none for
+// less, and returns the offset behind them.
 func printConsole(path string, lines int, w io.Writer) (int64, error) {
 	if lines == 0 {
 		return console.Copy(path, 0, w)
