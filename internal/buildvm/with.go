@@ -102,7 +102,7 @@ func (s *Service) findBoot(ctx context.Context, spec Spec, report model.Report) 
 		return bootSet{}, err
 	}
 	initrd, err := s.cfg.Kernels.Initramfs(ctx, k)
-	return bootSet{filepath.Join(k.Dir, model.VmlinuxFile), initrd, k.Machine()}, err
+	return bootSet{filepath.Join(k.Dir, model.VmlinuxFile), initrd, k.Machine(spec.CPUs)}, err
 }
 
 // machine is a VM whose process runs.

@@ -20,7 +20,14 @@ import (
 )
 
 // initramfsFormat is raised when the same inputs give another file.
-const initramfsFormat = 1
+const initramfsFormat = 2
+
+// pageSize is what the length of an initial file system is a multiple of.
+// QEMU's microvm puts the file at the highest page that it fits behind, which
+// leaves the last page of memory free when the file is whole pages, and only
+// then. SeaBIOS 1.16.3 and newer keep the ACPI tables there: a file that
+// reaches into that page overwrites them, and the guest finds no device.
+const pageSize = 4096
 
 // Names inside the initial file system that the agent knows.
 const (
@@ -41,10 +48,19 @@ func (i initramfs) build(path string) error {
 	}
 	defer f.Cleanup() //nolint:errcheck // nothing is left after the replace
 	w := bufio.NewWriterSize(f, 1<<20)
-	if err := errors.Join(i.writeForeign(w), i.write(w), w.Flush()); err != nil {
+	if err := errors.Join(i.writeForeign(w), i.write(w), w.Flush(), fillPage(f.File)); err != nil {
 		return err
 	}
 	return f.CloseAtomicallyReplace()
+}
+
+// fillPage ends a file with zeros, which the kernel skips.
+func fillPage(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return f.Truncate((info.Size() + pageSize - 1) / pageSize * pageSize)
 }
 
 // writeForeign lays a foreign initrd below ours: the kernel unpacks one after

@@ -69,6 +69,9 @@ func TestInitramfs(t *testing.T) {
 	if again, err := e.Initramfs(t.Context(), k); err != nil || again != path {
 		t.Errorf("a second time: %s, %v", again, err)
 	}
+	if size := len(read(t, path)); size%4096 != 0 {
+		t.Errorf("%d bytes are no whole pages: microvm would put the end over the ACPI tables", size)
+	}
 }
 
 func TestInitramfsFollowsTheAgent(t *testing.T) {

@@ -80,7 +80,7 @@ func (s *Service) test(ctx context.Context, op *operation.Op, name string) (mode
 		return model.Kernel{}, err
 	}
 	op.Stage("boot")
-	found, err := s.cfg.Tester.Test(ctx, k.Machine(), filepath.Join(k.Dir, model.VmlinuxFile), initramfs, modules)
+	found, err := s.cfg.Tester.Test(ctx, k.Machine(1), filepath.Join(k.Dir, model.VmlinuxFile), initramfs, modules)
 	if err != nil {
 		return model.Kernel{}, model.Errorf(model.CodeOf(err), "testing kernel %s: %w", name, err)
 	}

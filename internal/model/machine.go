@@ -17,10 +17,17 @@ const (
 	HasVirtioPCI  = "virtio-pci"
 )
 
-// Machine is the machine that the kernel is booted on when none is asked for:
-// microvm, unless the kernel is known to find its devices on PCI alone.
-func (k Kernel) Machine() MachineType {
-	if slices.Contains(k.Has, HasVirtioPCI) && !slices.Contains(k.Has, HasVirtioMMIO) {
+// MicroVMCPUs is up to how many CPUs microvm is good for: with more, the tables
+// that describe them need more than the one page of memory that QEMU's microvm
+// leaves free behind the initial file system.
+const MicroVMCPUs = 32
+
+// Machine is the machine that the kernel is booted on with that many CPUs when
+// none is asked for: microvm, unless the kernel is known to find its devices
+// on PCI and they are too many for microvm or PCI is all that it knows.
+func (k Kernel) Machine(cpus int) MachineType {
+	mmio := slices.Contains(k.Has, HasVirtioMMIO) && cpus <= MicroVMCPUs
+	if slices.Contains(k.Has, HasVirtioPCI) && !mmio {
 		return MachineQ35
 	}
 	return MachineMicroVM

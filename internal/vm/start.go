@@ -333,7 +333,7 @@ func (s *Service) bootSetFor(ctx context.Context, vm model.VM, report model.Repo
 	if err != nil {
 		return bootSet{}, err
 	}
-	boot := bootSet{name: k.Name, kernel: filepath.Join(k.Dir, model.VmlinuxFile), image: img, machine: k.Machine()}
+	boot := bootSet{name: k.Name, kernel: filepath.Join(k.Dir, model.VmlinuxFile), image: img, machine: k.Machine(vm.Spec.CPUs)}
 	if boot.initrd, err = s.cfg.Kernels.Initramfs(ctx, k); err != nil {
 		return bootSet{}, err
 	}

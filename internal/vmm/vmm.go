@@ -73,7 +73,7 @@ type Spec struct {
 	RunDir     string            // exists, empty, 0700: sockets and pid file of this generation
 	Machine    model.MachineType // "": microvm
 	Kernel     string            // ELF vmlinux or bzImage
-	Initrd     string            // newc cpio
+	Initrd     string            // newc cpio; whole pages, see kernelcat
 	Cmdline    string            // what the driver's own needs are appended to
 	CPUs       int
 	MemoryMiB  int

@@ -76,6 +76,9 @@ func Modules(t testing.TB, kernelDir string, names ...string) []File {
 	return append(files, File{"modules.list", cpio.TypeReg | 0o644, []byte(list)})
 }
 
+// pageSize: microvm's ACPI tables lie in the page behind whole pages.
+const pageSize = 4096
+
 // Write writes files into an initramfs at path.
 func Write(t testing.TB, path string, files ...File) {
 	t.Helper()
@@ -93,6 +96,9 @@ func Write(t testing.TB, path string, files ...File) {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, int64((b.Len()+pageSize-1)/pageSize*pageSize)); err != nil {
 		t.Fatal(err)
 	}
 }

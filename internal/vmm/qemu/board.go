@@ -18,8 +18,8 @@ func boardOf(machine model.MachineType) board {
 	const common = ",dump-guest-core=off,mem-merge=off"
 	if machine == model.MachineQ35 {
 		return board{
-			args:   []string{"-machine", "q35,sata=off,smbus=off,vmport=off" + common, "-global", "virtio-pci.disable-legacy=on"},
-			suffix: "-pci",
+			args:   []string{"-machine", "q35,sata=off,smbus=off,vmport=off" + common},
+			suffix: "-pci-non-transitional",
 			card:   ",romfile=", // nothing boots from the network
 		}
 	}
