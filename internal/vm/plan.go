@@ -118,17 +118,6 @@ func mainArgv(c model.ImageConfig, args []string) ([]string, error) {
 	return argv, nil
 }
 
-// bootSet is what a guest boots.
-type bootSet struct {
-	name   string // of the kernel, for show
-	kernel string
-	initrd string
-	image  model.Image
-
-	machine model.MachineType // that the kernel can boot on; "": not known
-	modules string            // disk with the kernel's modules; "": none
-}
-
 // planMachine turns a VM and what was found for it into what a driver needs.
 // It is pure.
 func planMachine(vm model.VM, boot bootSet, runDir string) vmm.Spec {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"time"
 
 	"banger/internal/model"
@@ -92,4 +93,17 @@ func (s *Service) recordGone(ctx context.Context, vm model.VM) error {
 // not seen through is not worth keeping.
 func wasUp(vm model.VM) bool {
 	return vm.State != model.VMStarting && vm.Runtime.Guest != model.GuestFacts{}
+}
+
+func (s *Service) runDir(generation string) string {
+	return filepath.Join(s.cfg.Paths.VMRuns(), generation)
+}
+
+// record is what a driver needs to find the process of vm again.
+func (s *Service) record(vm model.VM) vmm.Record {
+	return vmm.Record{
+		ID: vm.ID, Generation: vm.Runtime.Generation,
+		Driver: vm.Runtime.Driver, Accel: vm.Runtime.Accel,
+		RunDir: s.runDir(vm.Runtime.Generation), Process: vm.Runtime.Process,
+	}
 }

@@ -3,13 +3,10 @@ package vm
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
-	"time"
 
 	"banger/internal/failpoint"
 	"banger/internal/model"
@@ -31,8 +28,8 @@ import (
 //	8 tell     the guest its name, network, time, disks
 //	9 ready    row, state running
 //
-// A failure from 3 on kills the process, undoes 4 and leaves the VM failed,
-// with the reason and the end of its console in the error.
+// 7 to 9 are in bringup.go. A failure from 3 on kills the process, undoes 4 and
+// leaves the VM failed, with the reason and the end of its console in the error.
 func (s *Service) StartVM(ctx context.Context, p rpc.NameParams, report model.Report) (model.VM, error) {
 	return operation.Do(ctx, s.cfg.Ops, "vm.start", p.Name, report, func(ctx context.Context, op *operation.Op) (model.VM, error) {
 		vm, unlock, err := s.lockNamed(ctx, p.Name)
@@ -91,9 +88,6 @@ func (s *Service) bootRetrying(ctx context.Context, op *operation.Op, vm model.V
 	op.Report(model.Progress{Note: fmt.Sprintf("%s has not answered within %s: booting it once more", vm.Name, s.bootTimeout(driver))})
 	return s.boot(ctx, vm, driver, boot)
 }
-
-// errLate: the guest has not answered by the deadline.
-var errLate = errors.New("the guest has not answered in time")
 
 // boot is one try.
 func (s *Service) boot(ctx context.Context, vm model.VM, driver picked, boot bootSet) (model.VM, error) {
@@ -216,140 +210,5 @@ func (s *Service) abandon(ctx context.Context, vm model.VM, cause error) {
 	})
 	if err != nil && model.CodeOf(err) != model.CodeNotFound {
 		s.cfg.Log.Error("recording a failed start", "vm", vm.Name, "err", err)
-	}
-}
-
-// bringUp waits for the agent and makes the guest this VM; then it leaves the
-// place to boot in.
-func (s *Service) bringUp(ctx context.Context, vm model.VM, l *live, cfg wire.Config, limit time.Duration, leave func()) (model.VM, error) {
-	began := s.cfg.Now()
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, errLate)
-	defer cancel()
-	go func() { // a process that has ended will never answer
-		select {
-		case <-l.gone:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	if err := failpoint.Hit(ctx, "vm.start/recorded"); err != nil {
-		return vm, err
-	}
-	agent, err := l.agent(ctx)
-	if err != nil {
-		return vm, whyNot(ctx, l, err)
-	}
-	if err := failpoint.Hit(ctx, "vm.start/dialed"); err != nil {
-		return vm, err
-	}
-	hello, err := agent.Hello(ctx)
-	if err != nil {
-		return vm, whyNot(ctx, l, err)
-	}
-	took := s.cfg.Now().Sub(began)
-	if err := failpoint.Hit(ctx, "vm.start/answered"); err != nil {
-		return vm, err
-	}
-	cfg.Time = s.cfg.Now().UnixNano()
-	cfg.Entropy = make([]byte, 64)
-	_, _ = rand.Read(cfg.Entropy)
-	if err := agent.Configure(ctx, cfg); err != nil {
-		return vm, whyNot(ctx, l, fmt.Errorf("configuring the guest: %w", err))
-	}
-	if err := failpoint.Hit(ctx, "vm.start/configured"); err != nil {
-		return vm, err
-	}
-	if err := s.hooks.ready(ctx, vm, agent); err != nil {
-		return vm, whyNot(ctx, l, err)
-	}
-	if err := failpoint.Hit(ctx, "vm.start/hooked"); err != nil {
-		return vm, err
-	}
-	l.setUp()
-	leave()
-	return s.cfg.Store.UpdateVM(ctx, vm.ID, func(vm *model.VM) error {
-		vm.State, vm.StartedAt = model.VMRunning, s.cfg.Now()
-		vm.Runtime.BootMillis = took.Milliseconds()
-		vm.Runtime.Guest = model.GuestFacts{AgentVersion: hello.AgentVersion, Kernel: hello.Kernel}
-		return nil
-	})
-}
-
-// errEnded: the VM's process ended while it was waited for.
-var errEnded = errors.New("its process ended")
-
-// whyNot tells a guest that ended from one that is late and from a caller
-// that has gone. The wire may break a moment before the end is seen.
-func whyNot(ctx context.Context, l *live, err error) error {
-	switch {
-	case l.isGone():
-		return errEnded
-	case errors.Is(context.Cause(ctx), errLate):
-		return errLate
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case l.awaitGone(ctx):
-		return errEnded
-	}
-	return err
-}
-
-// bootError is what the user sees of a boot that came to nothing.
-func bootError(vm model.VM, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	return model.Errorf(model.CodeBoot, "booting VM %s: %w%s", vm.Name, err, lastWords(consolePath(vm))).
-		WithHint("another kernel may do: `banger kernel list --available`, then --kernel NAME; `banger logs %s` shows the console of a VM that was kept", vm.Name)
-}
-
-func (s *Service) bootTimeout(driver picked) time.Duration {
-	switch {
-	case s.cfg.BootTimeout > 0:
-		return s.cfg.BootTimeout
-	case driver.features.Accel == "kvm":
-		return 20 * time.Second
-	default:
-		return 60 * time.Second
-	}
-}
-
-// bootSetFor finds what a VM boots: the kernel that the user chose, else its
-// image's own boot files, else the image's kernel, else the default one.
-func (s *Service) bootSetFor(ctx context.Context, vm model.VM, report model.Report) (bootSet, error) {
-	img, err := s.cfg.Images.ShowImage(ctx, rpc.NameParams{Name: vm.ImageID})
-	if err != nil {
-		return bootSet{}, fmt.Errorf("finding the image of VM %s: %w", vm.Name, err)
-	}
-	if vm.Spec.Kernel == "" && img.Boot.Kernel != "" {
-		initrd, err := s.cfg.Kernels.InitramfsFor(ctx, img.Boot)
-		return bootSet{name: "image " + img.Name, kernel: img.Boot.Kernel, initrd: initrd, image: img}, err
-	}
-	name := vm.Spec.Kernel
-	if name == "" {
-		name = img.Kernel
-	}
-	k, err := s.cfg.Kernels.EnsureKernel(ctx, name, report)
-	if err != nil {
-		return bootSet{}, err
-	}
-	boot := bootSet{name: k.Name, kernel: filepath.Join(k.Dir, model.VmlinuxFile), image: img, machine: k.Machine(vm.Spec.CPUs)}
-	if boot.initrd, err = s.cfg.Kernels.Initramfs(ctx, k); err != nil {
-		return bootSet{}, err
-	}
-	boot.modules, err = s.cfg.Kernels.ModulesDisk(ctx, k)
-	return boot, err
-}
-
-func (s *Service) runDir(generation string) string {
-	return filepath.Join(s.cfg.Paths.VMRuns(), generation)
-}
-
-// record is what a driver needs to find the process of vm again.
-func (s *Service) record(vm model.VM) vmm.Record {
-	return vmm.Record{
-		ID: vm.ID, Generation: vm.Runtime.Generation,
-		Driver: vm.Runtime.Driver, Accel: vm.Runtime.Accel,
-		RunDir: s.runDir(vm.Runtime.Generation), Process: vm.Runtime.Process,
 	}
 }
