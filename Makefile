@@ -29,9 +29,11 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.bui
 
 GOLANGCI := go tool -modfile=tools/go.mod golangci-lint
 
-# RACE=1 runs the tests under the race detector. TESTFLAGS adds flags of go test.
+# RACE=1 runs the tests under the race detector, which needs C; all else is
+# compiled as it is installed, and so only once. TESTFLAGS adds flags of go test.
 RACE      ?=
 TESTFLAGS ?=
+export CGO_ENABLED := $(if $(RACE),1,0)
 GOTEST    := go test $(if $(RACE),-race) $(TESTFLAGS)
 
 .PHONY: help setup build test test-unit test-e2e test-kernel-build fuzz soak lint lint-go lint-shell fmt images demo bench bench-image install uninstall clean
